@@ -1,0 +1,40 @@
+"""An entry: everything that one unit changes in a store, as one value that is stored whole or not at all.
+
+Whatever an object's step wrote (rows, its registry record, the generation it left behind) travels in a single `Entry`, so
+"data and registration" or "rows and delete_all" can never come apart. See tests/store/test_contract.py.
+"""
+
+import msgspec
+
+
+class ObjectRecord(msgspec.Struct, frozen=True, array_like=True):
+    """The registry's row of one object that has stored something."""
+
+    generation: int
+    """Its rows are those of this generation; a number is used once in a store and never again."""
+    name: str | None
+    """The name by which it was first written to; None for an object known by id alone."""
+    created_ms: int
+    alarm_ms: int | None = None
+    """When it wants to be woken, in milliseconds of the Unix epoch."""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One unit of one object.
+
+    `rows` belong to `generation`; None deletes. `record` is the registry row from now on (None: as it was), `removed` says
+    that the object exists no longer, and `retires` names a generation whose rows nobody will read again.
+    """
+
+    object: bytes
+    """32 bytes of the object's id."""
+    time_ms: int
+    generation: int
+    rows: dict[str, bytes | None]
+    record: ObjectRecord | None = None
+    removed: bool = False
+    retires: int | None = None
+
+    def size_bytes(self) -> int:
+        """What this entry adds to a group, near enough for bounds: keys, values and a fixed part."""
+        return 96 + sum(len(key) + 8 + (len(value) if value is not None else 0) for key, value in self.rows.items())
