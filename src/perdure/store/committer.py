@@ -1,0 +1,74 @@
+"""Threads that wait for the disk, so that the loop does not.
+
+A store hands over one job at a time and hears of its end on the loop; jobs of one store therefore never overlap and
+never reorder. At most `COMMITTERS_MAX` threads serve all stores of a process. See tests/store/test_committer.py.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+COMMITTERS_MAX = 4
+"""Groups per second stay flat from four busy stores on: they share one disk."""
+
+
+class Committer(Protocol):
+    """Runs jobs off the loop."""
+
+    def submit(self, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        """Runs `job` on another thread, then `done` with its result, or what it raised, on the loop."""
+        ...
+
+
+class CommitterPool:
+    """The process's committer threads, started on demand, all for one loop."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, threads: int = COMMITTERS_MAX, name: str = "committer"
+    ) -> None:
+        self._loop = loop
+        self._threads_max = threads
+        self._name = name
+        self._threads: list[threading.Thread] = []
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._unfinished = 0
+
+    def submit(self, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        self._unfinished += 1
+        if self._unfinished > len(self._threads) < self._threads_max:
+            self._start_thread()
+        self._jobs.put(lambda: self._run(job, done))
+
+    def _run(self, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        result: T | BaseException
+        try:
+            result = job()
+        except BaseException as error:  # the thread must live on; whoever submitted decides what the error means
+            result = error
+        self._loop.call_soon_threadsafe(self._finish, done, result)
+
+    def _finish(self, done: Callable[[T | BaseException], None], result: T | BaseException) -> None:
+        self._unfinished -= 1
+        done(result)
+
+    def _start_thread(self) -> None:
+        # Daemons: a program that dies without closing its runtime must not hang; what was acknowledged is on disk.
+        thread = threading.Thread(target=self._serve, name=f"perdure-{self._name}-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def close(self) -> None:
+        """Ends the threads after the jobs already submitted; blocks until they have, so close the stores first."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()

@@ -1,0 +1,118 @@
+"""The store as objects see it: the durable truth, changed one entry at a time.
+
+What holds for every implementation, and is checked by the contract suite in tests/store/contract.py:
+an entry is whole or absent; a position that is durable stays so through crashes and power loss; a read sees every entry
+appended before it; after a failed group its objects fall back to their last durable state, and nothing may leave them
+before a later group (the fence) is durable.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.key_range import KeyRange
+from perdure.model.errors import PerdureError
+
+Release = Callable[[PerdureError | None], None]
+"""Told once whether what waits may leave (None) or its writes failed (the error)."""
+
+FailedObjects = Callable[[frozenset[bytes], PerdureError], None]
+"""Told which objects must be reset, because a group that held their entries failed."""
+
+
+@dataclass(slots=True)
+class StoreCounters:
+    """What a store has done since it was opened; a snapshot."""
+
+    entries: int = 0
+    groups: int = 0
+    """Groups that became durable, fences included."""
+    syncs: int = 0
+    """Times that a group made the disk wait: one per durable group, none for reads and unchanged replies."""
+    log_bytes: int = 0
+    apply_slices: int = 0
+    rows_applied: int = 0
+    rows_swept: int = 0
+    checkpoints: int = 0
+    failed_groups: int = 0
+    fences: int = 0
+    reopens: int = 0
+    layer_bytes: int = 0
+    """Now in memory and not yet applied."""
+
+
+class Store(Protocol):
+    """One namespace's share of durable state. Every method is for the loop's thread only and returns at once."""
+
+    on_failed: FailedObjects
+    """Called before the waiting outputs of those objects get the error; set it before the first append."""
+
+    @property
+    def durable(self) -> int:
+        """The position of the last group that is on disk."""
+        ...
+
+    @property
+    def next_position(self) -> int:
+        """The position that an entry appended now would get."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """False while too much waits in memory or the store is being reopened: new events wait, running ones go on."""
+        ...
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        """Calls `resume` once, as soon as there is room; at once if there is."""
+        ...
+
+    def append(self, entry: Entry) -> int:
+        """Adds one unit to the gathering group and gives that group's position; reads see it from now on.
+
+        Raises UnitTooLarge over 64 MiB and StoreBroken when the store is off, both before any effect.
+        """
+        ...
+
+    def may_leave(self, object: bytes, position: int) -> bool:
+        """Whether an output of `object` that may reveal the writes up to `position` can leave now."""
+        ...
+
+    def when_durable(self, object: bytes, position: int, release: Release) -> None:
+        """Calls `release(None)` once `may_leave(object, position)`, or `release(error)` if the object's group failed.
+
+        Once, on the loop's thread, in order of registration per position; at once if the answer is known.
+        """
+        ...
+
+    def get(self, generation: int, key: str) -> bytes | None:
+        """The newest value, durable or not. The bytes are exactly those appended."""
+        ...
+
+    def get_many(self, generation: int, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of those keys that exist, in order of the keys' UTF-8 bytes."""
+        ...
+
+    def scan(self, generation: int, keys: KeyRange) -> list[tuple[str, bytes]]:
+        """What `keys` selects, in its order."""
+        ...
+
+    def record(self, object: bytes) -> ObjectRecord | None:
+        """The registry's row of an object that has stored something and was not removed."""
+        ...
+
+    def new_generation(self) -> int:
+        """A number that no generation of this store has had or will get again."""
+        ...
+
+    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, ObjectRecord]]:
+        """Up to `limit` objects whose alarm is at or before `now_ms`, earliest first, then by id."""
+        ...
+
+    def counters(self) -> StoreCounters:
+        """What this store has done so far."""
+        ...
+
+    async def close(self) -> None:
+        """Returns when everything appended is durable and applied, the connections are closed and the lock is free."""
+        ...
