@@ -1,0 +1,37 @@
+# Each target first brings .venv up to date; scripts/setup says how, and does nothing when it is.
+.PHONY: demo test bench fresh lint types soak setup
+python := .venv/bin/python
+# Two workers: what the smallest machine we promise anything about has.
+workers ?= 2
+
+demo: setup
+	@exec $(python) scripts/demo.py
+
+# Ends with pytest's own closing line. The floors of coverage are judged inside that run, by scripts/coverage_floor.py.
+test: setup lint types
+	@scripts/other-python
+	$(python) -m pytest -n $(workers) -p scripts.coverage_floor \
+		--cov=perdure --cov-branch --cov-report= --cov-report=json:.coverage.json
+
+lint: setup
+	$(python) -m ruff check src tests scripts examples
+	$(python) -m ruff format --check src tests scripts examples
+	.venv/bin/lint-imports
+
+types: setup
+	$(python) -m mypy
+	.venv/bin/pyright
+
+# The suites that take minutes: what `make test` does with few seeds, with many.
+soak: setup
+	$(python) -m pytest -n $(workers) -m slow
+
+bench: setup
+	$(python) -m bench
+
+# Proves that `make demo` and `make test` set everything up on a bare machine. Needs root; takes minutes.
+fresh: setup
+	scripts/fresh
+
+setup:
+	@scripts/setup
