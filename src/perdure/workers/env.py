@@ -1,0 +1,86 @@
+"""`env`: what the configuration gives a Worker, under the names it says, the same for all and changed by none.
+
+See tests/workers/test_env.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, Never
+
+from perdure.model.errors import BindingNotFound, WrongType
+
+
+class Env:
+    """The Worker's bindings and variables, as attributes and as items; derive from it to say their types:
+
+        class MyEnv(Env):
+            COUNTER: Namespace[Counter]
+
+    Read-only. An unknown name is BindingNotFound, which lists the known ones (API-8).
+    """
+
+    __slots__ = ("__dict__", "__json", "__where")
+    __json: dict[str, Any]
+    __where: str
+
+    def __getitem__(self, name: str, /) -> Any:
+        return getattr(self, name) if isinstance(name, str) and name in self else self.__refuse(name)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only for what is no plain attribute: lists and dicts of variables are copied out, for `env` is shared by everyone.
+        if name.startswith("__") or name not in self.__json:
+            self.__refuse(name)
+        return copy.deepcopy(self.__json[name])
+
+    def __contains__(self, name: object, /) -> bool:
+        return name in self.__dict__ or name in self.__json
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*self.__dict__, *self.__json}))
+
+    def __len__(self) -> int:
+        return len(self.__dict__) + len(self.__json)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.__unchangeable(name)
+
+    def __delattr__(self, name: str) -> None:
+        self.__unchangeable(name)
+
+    def __repr__(self) -> str:
+        return f"<Env {', '.join(self) or 'without bindings'}>"
+
+    def __unchangeable(self, name: str) -> Never:
+        raise WrongType(
+            what=f"env.{name} cannot be set or deleted: env is read-only",
+            where=self.__where,
+            why="every request and object of the Worker sees the same env",
+            next_step="change the configuration; keep what changes in an object",
+        )
+
+    def __refuse(self, name: object) -> Never:
+        known = list(self)
+        near = difflib.get_close_matches(str(name), known, n=1)
+        raise BindingNotFound(
+            what=f"env.{name} is not bound",
+            where=self.__where,
+            why=f"known bindings: {', '.join(known) or 'none'}",
+            next_step=f"did you mean {near[0]!r}?" if near else "add it to the configuration",
+        )
+
+
+def make_env(values: Mapping[str, Any], *, where: str = "") -> Env:
+    """The `env` with these values. where: the file that names them, for messages."""
+    env = Env()
+    slots: Any = object.__setattr__
+    slots(env, "_Env__where", where)
+    slots(env, "_Env__json", {name: copy.deepcopy(value) for name, value in values.items() if _is_mutable(value)})
+    env.__dict__.update({name: value for name, value in values.items() if not _is_mutable(value)})
+    return env
+
+
+def _is_mutable(value: object) -> bool:
+    return isinstance(value, dict | list)
