@@ -1,0 +1,362 @@
+"""One object in memory, from its constructor until it is evicted, reset or stopped.
+
+Must stay true: the constructor runs before any event and its failure reaches everyone who waits; each event is settled exactly
+once; a result leaves after the writes that it may reveal are durable; breaking shuts the storage first, so that nothing an
+instance does afterwards counts. See tests/objects/test_lifecycle.py and test_events.py.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from threading import get_ident
+from typing import Any, Protocol
+
+from perdure.core.clock import Cancellable, Clock
+from perdure.core.gate import InputGate, Section
+from perdure.model.errors import (
+    ConstructorFailed,
+    ObjectAborted,
+    ObjectReset,
+    OutsideGate,
+    PerdureError,
+    TimeLimitExceeded,
+    WrongThread,
+)
+from perdure.model.limits import Limits
+from perdure.model.object_id import ObjectId
+from perdure.objects.driver import Driven, install
+from perdure.objects.event import Event
+from perdure.objects.member import CURRENT, ObjectMember
+from perdure.objects.rows import Rows
+from perdure.objects.state import State
+from perdure.store.interface import Store
+
+AnyTask = asyncio.Task[Any]
+
+
+class Home(Protocol):
+    """What an instance needs of the namespace that it lives in."""
+
+    class_name: str
+    store: Store
+    clock: Clock
+    limits: Limits
+    base_context: Context
+    make: Callable[[State], object]
+
+    def started(self, instance: "Instance") -> None: ...
+    def became_idle(self, instance: "Instance") -> None: ...
+    def forget(self, instance: "Instance", error: BaseException | None) -> None: ...
+    def report(self, what: str, id: ObjectId, error: BaseException) -> None: ...
+
+
+class Instance:
+    """One activation of one object."""
+
+    __slots__ = (
+        "_activation",
+        "_outside_seal_due",
+        "events",
+        "gate",
+        "home",
+        "id",
+        "idle_since",
+        "object",
+        "queued",
+        "queued_bytes",
+        "queued_since",
+        "rows",
+        "state",
+        "tasks",
+        "thread",
+    )
+
+    def __init__(self, id: ObjectId, home: Home) -> None:
+        self.id = id
+        self.home = home
+        self.rows = Rows(id, home.store, home.clock)
+        self.gate = InputGate()
+        self.thread = get_ident()
+        self.object: object | None = None
+        self.state = State(self)
+        self.tasks: set[AnyTask] | None = None
+        self.events = 0
+        """Events that arrived and are not settled."""
+        self.queued = 0
+        """Those of them whose first step has not begun."""
+        self.queued_bytes = 0
+        self.queued_since = 0.0
+        """When the queue last moved or was empty, by the monotonic clock."""
+        self.idle_since = 0.0
+        self._activation: Section | None = self.gate.open_section(self.gate)
+        self._outside_seal_due = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.home.class_name}/{self.rows.name or self.id.hex}"
+
+    # Events
+
+    def start(self, event: Event) -> None:
+        """Start an event in a task of its own; its first step waits for its turn."""
+        loop = asyncio.get_running_loop()
+        driver = install(loop)
+        if not self.queued:
+            self.queued_since = self.home.clock.monotonic()
+        self.events += 1
+        self.queued += 1
+        self.queued_bytes += event.size_bytes
+        # The first event also runs the constructor; whoever comes meanwhile queues outside of that section.
+        section = self._activation if self._activation is not None and self.events == 1 else self.gate
+        member = ObjectMember(self, section, event.chain)
+        context = self.home.base_context.copy()
+        context.run(CURRENT.set, member)
+        # The loop holds the task until it has begun, then the instance does.
+        if driver.may_start_eagerly() and self.gate.admits(section):
+            driver.start_eagerly(self._run(event, member), context)
+        else:
+            asyncio.Task(self._run(event, member), loop=loop, context=context)
+
+    async def _run(self, event: Event, member: ObjectMember) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.remember_task(task)
+        try:
+            packed = await Driven(self._handle(event, member), member)
+        except BaseException as error:
+            self._settle(event, error)
+            if not isinstance(error, Exception | asyncio.CancelledError | ObjectAborted):
+                raise
+        else:
+            self.events -= 1
+            self.rows.release_when_confirmed(_Resolution(event, packed))
+        finally:
+            self.forget_task(task)
+
+    def _settle(self, event: Event, error: BaseException) -> None:
+        """An event that did not end well: what broke the instance counts before what its code raised."""
+        self.events -= 1
+        if self.gate.broken is not None:
+            event.reject(self.gate.broken)
+        else:
+            self.rows.release_when_confirmed(_Rejection(event, error))
+
+    async def _handle(self, event: Event, member: ObjectMember) -> Any:
+        self.queued -= 1
+        self.queued_bytes -= event.size_bytes
+        self.queued_since = self.home.clock.monotonic() if self.queued else 0.0
+        if self._activation is not None:
+            await self._activate(self._activation, member)
+        result = event.run(self.object)
+        if inspect.isawaitable(result):
+            result = await result
+        return event.pack(result)
+
+    # Activation
+
+    async def _activate(self, activation: Section, member: ObjectMember) -> None:
+        """Constructor, its critical sections, setup(): with the gate closed to all else."""
+        deadline: Cancellable | None = None
+        try:
+            self.object = self.home.make(self.state)
+            if activation.waiting is not None:
+                deadline = self.time_limit(activation, "the constructor")
+                await _turn()
+            setup = getattr(self.object, "setup", None)
+            waiting = setup() if setup is not None else None
+            if inspect.isawaitable(waiting):
+                deadline = deadline or self.time_limit(activation, "setup()")
+                await waiting
+        except (Exception, asyncio.CancelledError) as error:
+            self.break_with(self._constructor_failed(error))
+            raise
+        finally:
+            if deadline is not None:
+                deadline.cancel()
+        self._activation = None
+        self.gate.close_section(activation)
+        member.section = self.gate
+        self.home.started(self)
+        self.seal()  # what the constructor wrote is a unit of its own
+
+    def _constructor_failed(self, cause: BaseException) -> ConstructorFailed:
+        failed = ConstructorFailed(
+            what=f"{self.label} could not be started: {type(cause).__name__}: {cause}",
+            where=f"the constructor or setup() of {self.home.class_name}",
+            why="what the constructor raises fails every call that waits for the object",
+            next_step="mend the cause; the next call runs the constructor again",
+        )
+        failed.__cause__ = cause
+        return failed
+
+    # Steps
+
+    def end_step(self) -> None:
+        """After each step: seal what it wrote, then pass the turn."""
+        gate = self.gate
+        gate.running -= 1
+        if gate.running:
+            return
+        if self.rows.unit is not None and not self.rows.in_savepoint:
+            self.seal()
+        ticket = gate.turn()
+        if ticket is not None and ticket.wake is not None:
+            ticket.wake()
+
+    def seal(self) -> None:
+        """Seal the unit; a store that takes nothing any more resets the object."""
+        try:
+            self.rows.seal()
+        except PerdureError as error:
+            self.break_with(error)
+
+    def pass_turn(self) -> None:
+        """Wake whoever may run now: after a section was closed outside of a step."""
+        ticket = self.gate.turn()
+        if ticket is not None and ticket.wake is not None:
+            ticket.wake()
+
+    def touch(self) -> None:
+        """Storage asks first: is this a step of this object, or a callback that may be a unit of its own?"""
+        if get_ident() != self.thread:
+            raise WrongThread(
+                what="an object's storage was used from another thread",
+                where=self.label,
+                why="objects live on the thread of their loop; a thread would see half of a step",
+                next_step="let the thread return the value and store it after `await asyncio.to_thread(...)`",
+            )
+        if self.rows.shut_by is not None:
+            raise self.rows.shut_by
+        if not self.gate.running:
+            self._touch_outside()
+
+    def _touch_outside(self) -> None:
+        if self.gate.top is not self.gate:
+            raise OutsideGate(
+                what="storage was used in a plain callback while a critical section is open",
+                where=self.label,
+                why="a callback (call_later, add_done_callback, a finaliser) does not pass the gate",
+                next_step="start a task in it: `asyncio.create_task(...)` or `ctx.wait_until(...)`",
+            )
+        if not self._outside_seal_due:
+            self._outside_seal_due = True
+            asyncio.get_running_loop().call_soon(self._seal_outside)
+
+    def _seal_outside(self) -> None:
+        self._outside_seal_due = False
+        if self.rows.unit is not None and not self.rows.in_savepoint and self.gate.broken is None:
+            self.seal()
+
+    # Ends
+
+    def time_limit(self, section: Section, what: str) -> Cancellable:
+        """Reset the object if `section` is still open after the class's limit."""
+        limit = self.home.limits.critical_section
+
+        def expire() -> None:
+            if not section.done:
+                self.break_with(
+                    TimeLimitExceeded(
+                        what=f"{what} took longer than {limit.total_seconds():g} s, so the object was reset",
+                        where=self.label,
+                        why="no other event of the object can run meanwhile, and what it waits for may wait for it",
+                        next_step="do slow work outside of the section, or raise `limits = Limits(critical_section=...)`",
+                    )
+                )
+
+        return self.home.clock.call_later(limit.total_seconds(), expire)
+
+    def break_by_code(self, error: BaseException) -> None:
+        """User code ended the instance: it raised in a callback of block_concurrency_while, or aborted."""
+        if isinstance(error, PerdureError | ObjectAborted):
+            self.break_with(error)
+            return
+        reset = ObjectReset(
+            what=f"{self.label} was reset: {type(error).__name__}: {error}",
+            where="a callback of block_concurrency_while()",
+            why="an exception there leaves the object in an unknown state",
+            next_step="catch it inside the callback; or use `async with ctx.critical_section()`, where raising is just raising",
+        )
+        reset.__cause__ = error
+        self.break_with(reset)
+
+    def break_with(self, error: BaseException) -> None:
+        """Reset: shut the storage, then fail all that waits. What was sealed before stays on its way to the disk."""
+        if self.gate.broken is not None:
+            return
+        self.rows.shut(error)
+        self.gate.broken = error
+        self.home.forget(self, error)
+        for ticket in self.gate.everyone():
+            if ticket.wake is not None:
+                ticket.wake()
+        for task in list(self.tasks or ()):
+            task.cancel()
+
+    def retire(self, error: BaseException) -> None:
+        """Leave memory in order: nothing waits and nothing is unsaved. A callback that still fires finds the storage shut."""
+        self.rows.shut(error)
+        self.gate.broken = error
+        for task in list(self.tasks or ()):
+            task.cancel()
+
+    # Tasks
+
+    def remember_task(self, task: AnyTask) -> None:
+        if self.tasks is None:
+            self.tasks = set()
+        self.tasks.add(task)
+
+    def forget_task(self, task: AnyTask) -> None:
+        if self.tasks is not None:
+            self.tasks.discard(task)
+            if not self.tasks:
+                self.tasks = None
+        self._perhaps_idle()
+
+    def _perhaps_idle(self) -> None:
+        if not self.events and self.gate.broken is None:
+            self.home.became_idle(self)
+
+    def new_context(self, member: ObjectMember) -> Context:
+        context = copy_context()
+        context.run(CURRENT.set, member)
+        return context
+
+
+class _Turn:
+    def __await__(self) -> Any:
+        yield
+
+
+async def _turn() -> None:
+    """Let go of the gate for those that queue ahead."""
+    await _Turn()
+
+
+class _Resolution:
+    """A result that waits at the output gate."""
+
+    __slots__ = ("event", "packed")
+
+    def __init__(self, event: Event, packed: Any) -> None:
+        self.event, self.packed = event, packed
+
+    def __call__(self, failed: BaseException | None) -> None:
+        if failed is None:
+            self.event.resolve(self.packed)
+        else:
+            self.event.reject(failed)
+
+
+class _Rejection:
+    """What user code raised, waiting at the output gate: it may reveal writes as well as a result."""
+
+    __slots__ = ("error", "event")
+
+    def __init__(self, event: Event, error: BaseException) -> None:
+        self.event, self.error = event, error
+
+    def __call__(self, failed: BaseException | None) -> None:
+        self.event.reject(self.error if failed is None else failed)

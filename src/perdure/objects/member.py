@@ -1,0 +1,48 @@
+"""Which object the running code belongs to, known by a context variable.
+
+Every task of an object carries its `ObjectMember`; code outside of objects has none. It says to whom outgoing calls belong,
+not that a step is running: a plain callback inherits the variable and runs outside of any step (see `Instance.touch`).
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from perdure.core.gate import Member, Section
+
+if TYPE_CHECKING:
+    from perdure.objects.instance import Instance
+
+
+class ObjectMember(Member):
+    """A task's place in an object: the instance, the section, and the sections that wait for the event it works on."""
+
+    __slots__ = ("chain", "instance")
+
+    def __init__(self, instance: Instance, section: Section, chain: tuple[Section, ...] = ()) -> None:
+        super().__init__(section)
+        self.instance = instance
+        self.chain = chain
+
+    def child(self) -> ObjectMember:
+        """The membership of a task started here."""
+        return ObjectMember(self.instance, self.section.effective(), self.chain)
+
+
+CURRENT: ContextVar[ObjectMember | None] = ContextVar("perdure_member", default=None)
+
+
+def current_object() -> Instance | None:
+    """The instance whose code is running, None outside of objects."""
+    member = CURRENT.get()
+    return None if member is None else member.instance
+
+
+def open_sections() -> tuple[Section, ...]:
+    """The critical sections that the running code holds, its own and those of its callers."""
+    member = CURRENT.get()
+    if member is None:
+        return ()
+    held = member.section.enclosing()
+    return (*member.chain, *held) if held else member.chain

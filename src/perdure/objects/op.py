@@ -1,0 +1,119 @@
+"""An operation that began when it was made: what storage and stubs return.
+
+It is done or pending, can be awaited any number of times, and is accepted wherever asyncio takes a coroutine. Awaiting one
+that is done does not yield to the loop, so a step of an object goes on through it (API-18, API-26). Cancelling a wait gives
+up that wait and nothing else. See tests/objects/test_op.py.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Generator
+from typing import Any, Generic, TypeVar, cast
+
+T = TypeVar("T")
+
+_log = logging.getLogger("perdure.op")
+
+
+class _Pending:
+    """The value of an operation that is not done."""
+
+
+_PENDING = _Pending()
+
+
+class _Unheard:
+    """Says once, when it is collected, that nobody looked at an operation's failure."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error: BaseException | None = error
+
+    def __del__(self) -> None:
+        if self.error is not None:
+            _log.error("a call failed and nobody awaited it: %s: %s", type(self.error).__name__, self.error)
+
+
+class Op(Generic[T]):
+    """The result of an operation, now or later."""
+
+    __slots__ = ("_error", "_steps", "_unheard", "_value", "_waiters")
+
+    def __init__(self, value: T | _Pending = _PENDING) -> None:
+        self._value = value
+        self._error: BaseException | None = None
+        self._unheard: _Unheard | None = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self._steps: Generator[Any, None, T] | None = None
+
+    def done(self) -> bool:
+        return self._value is not _PENDING or self._error is not None
+
+    def result(self) -> T:
+        """What is there already; asyncio.InvalidStateError while it is pending."""
+        if self._error is not None:
+            if self._unheard is not None:
+                self._unheard.error = None
+            raise self._error
+        if self._value is _PENDING:
+            raise asyncio.InvalidStateError("this operation is not done; await it")
+        return cast(T, self._value)
+
+    def resolve(self, value: T) -> None:
+        """Give the result and wake who waits. A second outcome changes nothing."""
+        if not self.done():
+            self._value = value
+            self._wake()
+
+    def reject(self, error: BaseException) -> None:
+        """Give the failure and wake who waits. A second outcome changes nothing."""
+        if not self.done():
+            self._error = error
+            self._unheard = _Unheard(error)
+            self._wake()
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if self._value is _PENDING and self._error is None:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if self._waiters is None:
+                self._waiters = [waiter]
+            else:
+                self._waiters.append(waiter)
+            try:
+                yield from waiter
+            finally:
+                if self._waiters is not None and waiter in self._waiters:
+                    self._waiters.remove(waiter)
+        return self.result()
+
+    # What asyncio asks of a coroutine, so that create_task, gather and wait_for take an operation as it is.
+
+    def _started(self) -> Generator[Any, None, T]:
+        if self._steps is None:
+            self._steps = self.__await__()
+        return self._steps
+
+    def send(self, value: None) -> Any:
+        return self._started().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._started().throw(*error)
+
+    def close(self) -> None:
+        """Give up the wait; the operation goes on."""
+        if self._steps is not None:
+            self._steps.close()
+
+    def __repr__(self) -> str:
+        state = "failed" if self._error is not None else "pending" if self._value is _PENDING else "done"
+        return f"<Op {state}>"
+
+
+Coroutine.register(Op)

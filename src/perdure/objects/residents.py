@@ -1,0 +1,312 @@
+"""Residents: the live instances of one namespace in this process.
+
+Must stay true: at most one instance of an object is live; what arrives while it is there goes to it, in order; what arrives
+after it broke goes to a new one; queues are bounded; an instance leaves memory only with nothing running and nothing unsaved.
+See tests/objects/test_lifecycle.py, test_eviction.py and test_overload.py.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import get_ident
+
+from perdure.core.back_off import delay_ms_after
+from perdure.core.clock import Cancellable, Clock
+from perdure.model.errors import (
+    CallCycle,
+    ConstructorFailed,
+    Disconnected,
+    Overloaded,
+    PerdureError,
+    WrongThread,
+)
+from perdure.model.limits import Limits
+from perdure.model.object_id import ObjectId
+from perdure.objects.event import Event
+from perdure.objects.instance import Instance
+from perdure.objects.state import State
+from perdure.store.interface import Store
+
+# How often idle instances and queues are looked at: `Limits.idle` says "at most 1 s later".
+TICK_S = 1.0
+# What one tick evicts at most before it lets the loop go on; a longer list goes on in the next loop turn.
+EVICTIONS_PER_TURN_MAX = 2_000
+
+Report = Callable[[str, ObjectId, BaseException], None]
+
+
+@dataclass(slots=True)
+class _Failing:
+    """An object whose constructor failed: how often in a row, and until when calls fail at once."""
+
+    failures: int
+    until: float
+    error: ConstructorFailed
+
+
+class Residents:
+    """The live instances of one class."""
+
+    def __init__(
+        self,
+        *,
+        class_name: str,
+        store: Store,
+        clock: Clock,
+        limits: Limits,
+        make: Callable[[State], object],
+        report: Report,
+    ) -> None:
+        self.class_name = class_name
+        self.store = store
+        self.clock = clock
+        self.limits = limits
+        self.make = make
+        self.report = report
+        self.base_context: Context = copy_context()
+        self._thread = get_ident()
+        self._live: dict[bytes, Instance] = {}
+        self._idle: dict[bytes, Instance] = {}
+        """Live instances without an event, longest idle first."""
+        self._failing: dict[bytes, _Failing] = {}
+        self._backlog: deque[tuple[Instance, Event]] = deque()
+        """Events that wait for the store to have room."""
+        self._tick: Cancellable | None = None
+        self._closing: Disconnected | None = None
+        self._drained: asyncio.Future[None] | None = None
+        store.on_failed = self._store_failed
+
+    @property
+    def live(self) -> int:
+        """How many instances are in memory."""
+        return len(self._live)
+
+    def instance_of(self, id: ObjectId) -> Instance | None:
+        """The live instance of an object, if there is one: for tests and tools."""
+        return self._live.get(id.raw)
+
+    # Arrival
+
+    def deliver(self, id: ObjectId, event: Event) -> None:
+        """Hand an event to its object. What goes wrong is told to the event; only another thread is refused here."""
+        if get_ident() != self._thread:
+            raise WrongThread(
+                what=f"{event.what} of {self.class_name} was called from another thread",
+                why="objects live on the thread of their loop",
+                next_step="call it from the loop: `asyncio.run_coroutine_threadsafe(...)` from a thread",
+            )
+        instance = self._live.get(id.raw)
+        if instance is None:
+            try:
+                instance = self._enter(id)
+            except PerdureError as error:
+                event.reject(error)
+                return
+        refused = self._refusal(instance, event)
+        if refused is not None:
+            event.reject(refused)
+        elif self._backlog or not self.store.has_room:
+            self._wait_for_room(instance, event)
+        else:
+            self._start(instance, event)
+
+    def _enter(self, id: ObjectId) -> Instance:
+        if self._closing is not None:
+            raise self._closing
+        failing = self._failing.get(id.raw)
+        if failing is not None and failing.until > self.clock.monotonic():
+            raise self._still_failing(failing)
+        instance = self._live[id.raw] = Instance(id, self)
+        return instance
+
+    def _start(self, instance: Instance, event: Event) -> None:
+        self._idle.pop(instance.id.raw, None)
+        instance.start(event)
+        if self._tick is None:
+            self._tick = self.clock.call_later(TICK_S, self._on_tick)
+
+    def _refusal(self, instance: Instance, event: Event) -> PerdureError | None:
+        limits = self.limits
+        if event.chain and any(section in event.chain for section in instance.gate.top.enclosing()):
+            chain = (instance.label, event.what)
+            return CallCycle(
+                what=f"{event.what} would wait for itself",
+                where=instance.label,
+                why="it was called, directly or through other objects, inside a critical section of this very object",
+                next_step="call after the section, or do not wait for the result inside it",
+                chain=chain,
+            )
+        if instance.queued >= limits.queue:
+            why, number = "events wait at its gate", f"{instance.queued:,}"
+        elif instance.queued_bytes + event.size_bytes > limits.queue_bytes:
+            why, number = "bytes wait at its gate", f"{instance.queued_bytes:,}"
+        elif instance.queued and self.clock.monotonic() - instance.queued_since > limits.queue_age.total_seconds():
+            why, number = "s is how long the oldest event has waited", f"{limits.queue_age.total_seconds():g}"
+        else:
+            return None
+        return Overloaded(
+            what=f"{event.what} was refused: the object has too much to do",
+            where=instance.label,
+            why=f"{number} {why}",
+            next_step="back off and try later; spread the load over more objects, or raise `limits` of the class",
+        )
+
+    # Room in the store
+
+    def _wait_for_room(self, instance: Instance, event: Event) -> None:
+        if len(self._backlog) >= self.limits.queue:
+            event.reject(
+                Overloaded(
+                    what=f"{event.what} was refused: the disk doesn't keep up",
+                    where=instance.label,
+                    why=f"{len(self._backlog):,} events of {self.class_name} wait for the store to write what it has",
+                    next_step="back off and try later",
+                )
+            )
+            return
+        if not self._backlog:
+            self.store.when_room(self._go_on)
+        self._backlog.append((instance, event))
+
+    def _go_on(self) -> None:
+        while self._backlog and self.store.has_room:
+            instance, event = self._backlog.popleft()
+            if instance.gate.broken is not None:
+                event.reject(instance.gate.broken)
+            else:
+                self._start(instance, event)
+        if self._backlog:
+            self.store.when_room(self._go_on)
+
+    # Home of an instance
+
+    def became_idle(self, instance: Instance) -> None:
+        instance.idle_since = self.clock.monotonic()
+        self._idle[instance.id.raw] = instance
+        if self._closing is not None:
+            self._perhaps_drained()
+
+    def forget(self, instance: Instance, error: BaseException | None) -> None:
+        """The instance broke: the next event starts another."""
+        key = instance.id.raw
+        if self._live.get(key) is instance:
+            del self._live[key]
+        self._idle.pop(key, None)
+        if isinstance(error, ConstructorFailed):
+            self._note_failure(key, error)
+        if self._closing is not None:
+            self._perhaps_drained()
+
+    def started(self, instance: Instance) -> None:
+        """The constructor went through."""
+        if self._failing:
+            self._failing.pop(instance.id.raw, None)
+
+    # Back-off of a constructor
+
+    def _note_failure(self, key: bytes, error: ConstructorFailed) -> None:
+        before = self._failing.get(key)
+        failures = 1 if before is None else before.failures + 1
+        delay_ms = delay_ms_after(failures)
+        error.retry_after = timedelta(milliseconds=delay_ms) if delay_ms else None
+        self._failing[key] = _Failing(failures, self.clock.monotonic() + delay_ms / 1000, error)
+
+    def _still_failing(self, failing: _Failing) -> ConstructorFailed:
+        left = timedelta(seconds=failing.until - self.clock.monotonic())
+        again = ConstructorFailed(
+            what=failing.error.what,
+            where=failing.error.where,
+            why=f"it failed {failing.failures} times in a row, so calls fail at once for a while",
+            next_step=f"mend the cause; the constructor runs again in {left.total_seconds():.1f} s",
+            retry_after=left,
+        )
+        again.__cause__ = failing.error.__cause__
+        return again
+
+    # Eviction
+
+    def _on_tick(self) -> None:
+        self._tick = None
+        now = self.clock.monotonic()
+        self._evict(now)
+        self._forget_failures(now)
+        if self._live:
+            self._tick = self.clock.call_later(TICK_S, self._on_tick)
+
+    def _evict(self, now: float) -> None:
+        idle_s, pending_s = self.limits.idle.total_seconds(), self.limits.pending.total_seconds()
+        ended: list[Instance] = []
+        for instance in self._idle.values():
+            idle_for = now - instance.idle_since
+            if idle_for < idle_s:
+                break
+            if (instance.tasks is None or idle_for >= pending_s) and instance.rows.settled:
+                ended.append(instance)
+                if len(ended) >= EVICTIONS_PER_TURN_MAX:
+                    self.clock.call_later(0, lambda: self._evict(self.clock.monotonic()))
+                    break
+        for instance in ended:
+            self.evict(instance)
+
+    def evict(self, instance: Instance) -> None:
+        """Take an idle instance out of memory. Its data stays; the next event starts another."""
+        self._live.pop(instance.id.raw, None)
+        self._idle.pop(instance.id.raw, None)
+        if instance.tasks is not None:
+            self.report(
+                f"background work was cancelled: it held the object in memory for {self.limits.pending}",
+                instance.id,
+                Disconnected(what="the object was evicted with work in the background", where=instance.label),
+            )
+        instance.retire(
+            Disconnected(
+                what="this instance of the object has left memory",
+                where=instance.label,
+                why="it was idle; something kept a reference to it and used it later",
+                next_step="keep a stub instead of the instance or its storage",
+            )
+        )
+
+    def _forget_failures(self, now: float) -> None:
+        for key in [key for key, failing in self._failing.items() if now - failing.until > 60]:
+            del self._failing[key]
+
+    # Ends
+
+    def _store_failed(self, objects: frozenset[bytes], error: PerdureError) -> None:
+        for key in objects:
+            instance = self._live.get(key)
+            if instance is not None:
+                instance.break_with(error)
+
+    async def close(self, grace_s: float = 10.0) -> None:
+        """Take no new events, let the running ones end for at most `grace_s`, then disconnect what is left."""
+        self._closing = Disconnected(
+            what=f"the objects of {self.class_name} are being stopped",
+            why="the process ends or loads new code",
+            next_step="call again in a moment",
+        )
+        loop = asyncio.get_running_loop()
+        self._drained = loop.create_future()
+        deadline = self.clock.call_later(grace_s, self._give_up)
+        self._perhaps_drained()
+        await self._drained
+        deadline.cancel()
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+        for instance in list(self._live.values()):
+            instance.break_with(self._closing)
+
+    def _perhaps_drained(self) -> None:
+        if self._drained is None or self._drained.done():
+            return
+        if all(instance.events == 0 and instance.tasks is None for instance in self._live.values()):
+            self._drained.set_result(None)
+
+    def _give_up(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)

@@ -1,0 +1,335 @@
+"""An object's rows as its running instance sees them: what the store holds, under what this step has written.
+
+Must stay true: all that one unit wrote leaves in one entry or not at all; a savepoint that is rolled back leaves rows,
+generation and record as they were; nothing is registered for an object that stored nothing; once shut, nothing is read or
+written. No I/O of its own beyond the store's. See tests/objects/test_rows.py and the model test there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+
+from perdure.core.clock import Clock
+from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.key_range import KeyRange
+from perdure.model.errors import PerdureError, TransactionEnded, UnitTooLarge
+from perdure.model.limits import NAME_BYTES_MAX, UNIT_BYTES_MAX
+from perdure.model.object_id import ObjectId
+from perdure.store.interface import Store
+
+Release = Callable[[BaseException | None], None]
+
+
+class Absent(Enum):
+    """A key that the unit has not touched."""
+
+    ABSENT = 0
+
+
+ABSENT = Absent.ABSENT
+
+
+class Unit:
+    """What one step has written so far, and the outputs that wait for it."""
+
+    __slots__ = ("confirmed", "held", "removed", "retires", "rows", "size_bytes")
+
+    def __init__(self) -> None:
+        self.rows: dict[str, bytes | None] = {}
+        self.size_bytes = 0
+        self.confirmed = False
+        self.removed = False
+        self.retires: int | None = None
+        self.held: list[Release] = []
+
+    @property
+    def empty(self) -> bool:
+        return not self.rows and not self.removed
+
+
+class Savepoint:
+    """What must be put back if the writes since it are rolled back."""
+
+    __slots__ = ("before", "generation", "record", "size_bytes", "spans_steps")
+
+    def __init__(self, rows: "Rows", spans_steps: bool) -> None:
+        unit = rows.open_unit()
+        self.before: dict[str, bytes | Absent | None] = {}
+        self.generation, self.record, self.size_bytes = rows.generation, rows.record, unit.size_bytes
+        self.spans_steps = spans_steps
+
+
+class Rows:
+    """The key-value rows of one object, for one instance of it."""
+
+    __slots__ = (
+        "_clock",
+        "_id",
+        "_registered",
+        "_savepoints",
+        "_store",
+        "confirmed_position",
+        "generation",
+        "name",
+        "record",
+        "shut_by",
+        "unit",
+        "written_position",
+    )
+
+    def __init__(self, id: ObjectId, store: Store, clock: Clock) -> None:
+        self._id = id
+        self._store = store
+        self._clock = clock
+        self.record: ObjectRecord | None = store.record(id.raw)
+        self._registered = self.record
+        self.generation: int | None = None if self.record is None else self.record.generation
+        self.name = self.record.name if self.record is not None and self.record.name is not None else _kept_name(id)
+        self.unit: Unit | None = None
+        self._savepoints: list[Savepoint] | None = None
+        self.written_position = 0
+        """Of the last group that holds anything of this instance."""
+        self.confirmed_position = 0
+        """The same, without writes that allow to be unconfirmed: what outputs wait for."""
+        self.shut_by: BaseException | None = None
+
+    # Reading
+
+    def get(self, key: str) -> bytes | None:
+        if self.unit is not None:
+            written = self.unit.rows.get(key, ABSENT)
+            if written is not ABSENT:
+                return written
+        return None if self.generation is None else self._store.get(self.generation, key)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """In the order of UTF-8 bytes; missing keys are left out."""
+        wanted = sorted(set(keys))
+        written = self.unit.rows if self.unit is not None else {}
+        unwritten = [key for key in wanted if key not in written]
+        stored = self._store.get_many(self.generation, unwritten) if unwritten and self.generation is not None else {}
+        found = {key: written[key] if key in written else stored.get(key) for key in wanted}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def scan(self, keys: KeyRange) -> list[tuple[str, bytes]]:
+        if keys.empty:
+            return []
+        written = {key: value for key, value in self.unit.rows.items() if key in keys} if self.unit is not None else {}
+        if not written:
+            return [] if self.generation is None else self._store.scan(self.generation, keys)
+        deleted = sum(value is None for value in written.values())
+        limit = None if keys.limit is None else keys.limit + deleted
+        stored = (
+            dict(self._store.scan(self.generation, KeyRange(keys.lower, keys.upper, keys.reverse, limit)))
+            if self.generation is not None
+            else {}
+        )
+        merged: dict[str, bytes | None] = {**stored, **written}
+        rows = {key: value for key, value in merged.items() if value is not None}
+        return [(key, rows[key]) for key in keys.select(rows)]
+
+    # Writing
+
+    def put(self, entries: Mapping[str, bytes], *, confirmed: bool = True) -> None:
+        """Write all of `entries`, or none: UnitTooLarge comes before any effect."""
+        unit = self.open_unit()
+        size = unit.size_bytes + sum(len(key) + len(value) + 8 for key, value in entries.items())
+        if size > UNIT_BYTES_MAX:
+            raise UnitTooLarge(
+                what=f"this step would write {size:,} bytes",
+                where=self._id.hex,
+                why=f"the writes of one step are stored as one unit, which is at most {UNIT_BYTES_MAX:,} bytes",
+                next_step="write in several steps: `await storage.sync()` between them ends a step",
+                size=size,
+                limit=UNIT_BYTES_MAX,
+            )
+        if not entries:
+            return
+        if self.generation is None:
+            self._begin_to_exist()
+        for key, value in entries.items():
+            self._write(unit, key, value)
+        unit.size_bytes = size
+        unit.confirmed |= confirmed
+
+    def delete(self, keys: Iterable[str], *, confirmed: bool = True) -> int:
+        """Delete those that exist; gives their number."""
+        existing = self.get_many(keys)
+        if existing:
+            unit = self.open_unit()
+            for key in existing:
+                self._write(unit, key, None)
+                unit.size_bytes += len(key) + 8
+            unit.confirmed |= confirmed
+        return len(existing)
+
+    def delete_all(self) -> None:
+        """Drop every row, and what this step wrote before: the object exists no longer, until it writes again."""
+        unit = self.open_unit()
+        unit.rows, unit.size_bytes, unit.confirmed = {}, 0, True
+        if self._registered is not None:
+            unit.removed, unit.retires = True, self._registered.generation
+        self.record, self.generation = None, None
+
+    def open_unit(self) -> Unit:
+        if self.unit is None:
+            self.unit = Unit()
+        return self.unit
+
+    def _begin_to_exist(self) -> None:
+        self.generation = self._store.new_generation()
+        self.record = ObjectRecord(self.generation, self.name, self._clock.now_ms())
+
+    def _write(self, unit: Unit, key: str, value: bytes | None) -> None:
+        if self._savepoints:
+            self._savepoints[-1].before.setdefault(key, unit.rows.get(key, ABSENT))
+        unit.rows[key] = value
+
+    # Savepoints
+
+    @property
+    def in_transaction(self) -> bool:
+        """A transaction that spans steps is open: steps inside it seal nothing."""
+        return self._savepoints is not None and any(savepoint.spans_steps for savepoint in self._savepoints)
+
+    @property
+    def in_savepoint(self) -> bool:
+        return self._savepoints is not None
+
+    @property
+    def in_transaction_sync(self) -> bool:
+        return self._savepoints is not None and not self._savepoints[-1].spans_steps
+
+    def begin(self, *, spans_steps: bool) -> Savepoint:
+        savepoint = Savepoint(self, spans_steps)
+        if self._savepoints is None:
+            self._savepoints = []
+        self._savepoints.append(savepoint)
+        return savepoint
+
+    def commit(self, savepoint: Savepoint) -> None:
+        """Keep what was written since; it now belongs to the savepoint around it, or to the unit."""
+        self._pop(savepoint)
+        if self._savepoints:
+            outer = self._savepoints[-1].before
+            for key, value in savepoint.before.items():
+                outer.setdefault(key, value)
+
+    def roll_back(self, savepoint: Savepoint) -> None:
+        self._pop(savepoint)
+        unit = self.open_unit()
+        for key, value in savepoint.before.items():
+            if value is ABSENT:
+                unit.rows.pop(key, None)
+            else:
+                unit.rows[key] = value
+        self.generation, self.record, unit.size_bytes = savepoint.generation, savepoint.record, savepoint.size_bytes
+
+    def roll_back_transaction_sync(self) -> None:
+        """Roll back every savepoint down to the innermost transaction that spans steps, or to the unit."""
+        while self._savepoints is not None and not self._savepoints[-1].spans_steps:
+            self.roll_back(self._savepoints[-1])
+
+    def holds(self, savepoint: Savepoint) -> bool:
+        return self._savepoints is not None and savepoint in self._savepoints
+
+    def _pop(self, savepoint: Savepoint) -> None:
+        if self._savepoints is None or self._savepoints[-1] is not savepoint:
+            raise TransactionEnded(
+                what="this transaction is not the innermost open one",
+                where=self._id.hex,
+                why="one that was opened inside it is still open, or it has ended",
+                next_step="end transactions in the reverse order of their start: `async with` and `with` do",
+            )
+        self._savepoints.pop()
+        if not self._savepoints:
+            self._savepoints = None
+
+    # Sealing
+
+    def seal(self) -> None:
+        """Hand the unit to the store as one entry. The outputs that wait for it now wait for its group."""
+        unit, self.unit = self.unit, None
+        if unit is None:
+            return
+        if not unit.empty:
+            confirmed = unit.confirmed
+            try:
+                self.written_position = self._store.append(self._entry(unit))
+            except PerdureError as error:
+                release_all(unit.held, error)
+                raise
+            self._registered = self.record
+            if confirmed:
+                self.confirmed_position = self.written_position
+        for release in unit.held:
+            self.release_when_confirmed(release)
+
+    def _entry(self, unit: Unit) -> Entry:
+        changed = self.record is not None and self.record is not self._registered
+        return Entry(
+            object=self._id.raw,
+            time_ms=self._clock.now_ms(),
+            generation=self.generation or 0,
+            rows=unit.rows,
+            record=self.record if changed else None,
+            removed=unit.removed and self.record is None,
+            retires=unit.retires,
+        )
+
+    def release_when_confirmed(self, release: Release) -> None:
+        """Call `release` once every sealed write that it may reveal is durable: now, if all are."""
+        if self._store.may_leave(self._id.raw, self.confirmed_position):
+            release(None)
+        else:
+            self._store.when_durable(self._id.raw, self.confirmed_position, release)
+
+    @property
+    def nothing_to_wait_for(self) -> bool:
+        """An output made now may leave at once."""
+        return (
+            (self.unit is None or not self.unit.confirmed or self.in_transaction)
+            and self.shut_by is None
+            and self._store.may_leave(self._id.raw, self.confirmed_position)
+        )
+
+    def hold(self, release: Release) -> None:
+        """The output gate: let an output leave after the writes made before it, and wait for none made later.
+
+        Inside a transaction it does not wait for the transaction itself, whose end it may be needed for.
+        """
+        unit = self.unit
+        if unit is not None and unit.confirmed and not self.in_transaction:
+            unit.held.append(release)
+        else:
+            self.release_when_confirmed(release)
+
+    def when_all_durable(self, release: Release) -> None:
+        """For `sync`: every write so far, unconfirmed ones too. The unit has been sealed."""
+        if self._store.may_leave(self._id.raw, self.written_position):
+            release(None)
+        else:
+            self._store.when_durable(self._id.raw, self.written_position, release)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing unsaved: the instance may be forgotten."""
+        return self.unit is None and self._store.may_leave(self._id.raw, self.written_position)
+
+    def shut(self, error: BaseException) -> None:
+        """Drop what is not sealed, and refuse from now on. Sealed units stay on their way to the disk."""
+        self.shut_by = error
+        unit, self.unit = self.unit, None
+        self._savepoints = None
+        if unit is not None:
+            release_all(unit.held, error)
+
+
+def release_all(held: list[Release], error: BaseException | None) -> None:
+    for release in held:
+        release(error)
+
+
+def _kept_name(id: ObjectId) -> str | None:
+    """The name that is stored: a longer one still addresses the object but is not kept."""
+    name = id.name
+    return name if name is None or len(name.encode()) <= NAME_BYTES_MAX else None

@@ -1,0 +1,85 @@
+"""What a key is: text of at most 2,048 bytes in UTF-8, the empty one included (API-29).
+
+All keys of a call are checked before any is written. See tests/objects/test_storage_keys.py.
+"""
+
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeAlias, TypeGuard
+
+from perdure.core.key_range import KeyRange
+from perdure.model.errors import TooLarge, WrongType, WrongValue
+from perdure.model.limits import KEY_BYTES_MAX, KEY_VALUE_BYTES_MAX
+
+Keys: TypeAlias = list[str] | tuple[str, ...] | AbstractSet[str]
+
+# A code point takes at most four bytes, so a shorter key needs no encoding to be known to fit.
+_SURELY_FITS = KEY_BYTES_MAX // 4
+
+
+def check_key(key: Any, where: str) -> None:
+    if type(key) is str and len(key) <= _SURELY_FITS and key.isascii():
+        return
+    if not isinstance(key, str):
+        raise WrongType(
+            what=f"a key must be a str, not {type(key).__name__}",
+            where=where,
+            why="keys are ordered as text",
+            next_step=f"use str({key!r:.40})" if isinstance(key, int | float) else "use text as the key",
+        )
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise WrongType(
+            what=f"a key may not hold a lone surrogate (at {error.start} of {key!r:.60})",
+            where=where,
+            why="such text has no UTF-8 form",
+            next_step="decode with errors='replace', or store bytes as hex",
+        ) from None
+    if size > KEY_BYTES_MAX:
+        raise TooLarge(
+            what=f"the key {key[:40]!r}… has {size:,} bytes",
+            where=where,
+            why=f"a key is at most {KEY_BYTES_MAX:,} bytes in UTF-8",
+            next_step="use a digest of it as key, and keep the long text in the value",
+            size=size,
+            limit=KEY_BYTES_MAX,
+        )
+
+
+def check_size(key: str, value: bytes, where: str) -> None:
+    size = len(key) + len(value)
+    if size > KEY_VALUE_BYTES_MAX:
+        raise TooLarge(
+            what=f"key and value of {key[:40]!r} have {size:,} bytes",
+            where=where,
+            why=f"together they are at most {KEY_VALUE_BYTES_MAX:,} bytes (2 MiB)",
+            next_step="split the value over several keys",
+            size=size,
+            limit=KEY_VALUE_BYTES_MAX,
+        )
+
+
+def is_many(key: Any) -> TypeGuard[Keys]:
+    return isinstance(key, list | tuple | AbstractSet)
+
+
+def key_range(where: str, options: dict[str, Any]) -> KeyRange:
+    """The range of `list`'s options, refused if they contradict each other."""
+    if options["start"] is not None and options["start_after"] is not None:
+        raise WrongType(
+            what="start and start_after were both given",
+            where=where,
+            why="each sets the lower end of the range",
+            next_step="give `start` to include that key, `start_after` to leave it out",
+        )
+    for name in ("start", "start_after", "end", "prefix"):
+        if options[name] is not None:
+            check_key(options[name], f"{where}, {name}=")
+    limit = options["limit"]
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
+        raise WrongType(what=f"limit must be an int, not {type(limit).__name__}", where=where)
+    if limit is not None and limit < 1:
+        raise WrongValue(
+            what=f"limit must be positive, not {limit}", where=where, next_step="leave it out to list everything"
+        )
+    return KeyRange.of(**options)
