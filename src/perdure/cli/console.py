@@ -1,0 +1,104 @@
+"""What commands say to people: lines on stdout, problems on stderr, in colour on a terminal and plain elsewhere.
+
+Must stay true: without a terminal, or with NO_COLOR set, no escape sequence is written; each line is out as soon as the loop
+has a moment, so a program that reads them need not wait; a reader that went away stops the talking, not the server.
+See tests/cli/test_console.py.
+"""
+
+import asyncio
+import os
+import sys
+from typing import TextIO
+
+import typer
+
+from perdure.model.errors import ConfigError, PerdureError
+
+STATUS_COLOURS = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
+
+
+class Console:
+    """The standard streams of this process, as a command uses them."""
+
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+        self._colours = wants_colours(self._out)
+        self._err_colours = wants_colours(self._err)
+        self._lines: list[str] = []
+
+    def line(self, text: str = "") -> None:
+        """One line, now."""
+        self._flush_lines()
+        self._write(f"{text}\n")
+
+    def request_line(self, method: str, path: str, status: int, took_ms: float) -> None:
+        """One served request. For the loop's thread: lines of one turn of the loop are written at once."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush_lines)
+        shown = self.coloured(str(status), STATUS_COLOURS.get(status // 100))
+        self._lines.append(f"{method} {path} {shown} {took_ms:.0f}ms\n")
+
+    def coloured(self, text: str, colour: str | None, *, bold: bool = False) -> str:
+        return typer.style(text, fg=colour, bold=bold) if self._colours else text
+
+    def warning(self, text: str) -> None:
+        self._complain("warning", "yellow", text)
+
+    def error(self, text: str) -> None:
+        self._complain("error", "red", text)
+
+    def refusal(self, error: PerdureError) -> None:
+        """An error of ours that ends a command: what, where and why, then the next step on a line of its own."""
+        self.error(f"{error.what} ({error.where})" if error.where else error.what)
+        if isinstance(error, ConfigError):
+            for problem in error.problems:
+                self._write_err(f"  - {problem}\n")
+        if error.why:
+            self._write_err(f"  {error.why}\n")
+        if error.next_step:
+            self._write_err(f"  {self._err_styled('next:', 'cyan')} {error.next_step}\n")
+
+    def traceback(self, text: str) -> None:
+        """The frames of somebody's program that led to an exception."""
+        self._write_err(text if text.endswith("\n") else f"{text}\n")
+
+    def _complain(self, kind: str, colour: str, text: str) -> None:
+        self._write_err(f"{self._err_styled(f'{kind}:', colour)} {text}\n")
+
+    def _err_styled(self, text: str, colour: str) -> str:
+        return typer.style(text, fg=colour, bold=True) if self._err_colours else text
+
+    def _flush_lines(self) -> None:
+        if self._lines:
+            text = "".join(self._lines)
+            self._lines.clear()
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        write_whole(self._out, text)
+
+    def _write_err(self, text: str) -> None:
+        self._flush_lines()  # else a request could stand after the error that it led to
+        write_whole(self._err, text)
+
+
+def wants_colours(stream: TextIO) -> bool:
+    """By no-color.org: NO_COLOR set to anything but nothing means none."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write_whole(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        # `perdure dev | head`: nobody listens any more. Point the stream elsewhere, or Python complains again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def tune_streams() -> None:
+    """Lines leave this process when they end, whoever prints them, and no character stops them."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")

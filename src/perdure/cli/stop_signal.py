@@ -1,0 +1,52 @@
+"""Ctrl-C and SIGTERM: the first asks to stop, the second does not ask.
+
+Must stay true: both work while user code holds the loop, in an import that never ends too. Handlers of the interpreter, not of
+the loop: the loop's own would wait for that code. See tests/host/test_stop.py.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from perdure.cli.exit_code import ExitCode
+
+STOPPING = [signal.SIGINT, signal.SIGTERM]
+
+
+class StopSignal:
+    """Set once somebody wants this process to end."""
+
+    def __init__(self, on_first: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wanted = asyncio.Event()
+        self._asked = False
+        self._on_first = on_first
+
+    async def wait(self) -> None:
+        await self._wanted.wait()
+
+    def _receive(self, signum: int, frame: FrameType | None) -> None:
+        if self._asked and signum == signal.SIGINT:
+            os._exit(ExitCode.INTERRUPTED)
+        if not self._asked:
+            self._asked = True
+            self._loop.call_soon_threadsafe(self._want)
+
+    def _want(self) -> None:
+        self._on_first()
+        self._wanted.set()
+
+
+@contextmanager
+def stop_signal(on_first: Callable[[], None]) -> Iterator[StopSignal]:
+    """Catches the signals inside the block; `on_first` runs on the loop when the first one comes."""
+    stop = StopSignal(on_first)
+    before = {signum: signal.signal(signum, stop._receive) for signum in STOPPING}
+    try:
+        yield stop
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
