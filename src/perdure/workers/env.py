@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, Never
+from typing import Any, Never, Self
 
 from perdure.model.errors import BindingNotFound, WrongType
 
@@ -25,6 +25,12 @@ class Env:
     __slots__ = ("__dict__", "__json", "__where")
     __json: dict[str, Any]
     __where: str
+
+    def __new__(cls) -> Self:
+        env = super().__new__(cls)
+        object.__setattr__(env, "_Env__json", {})
+        object.__setattr__(env, "_Env__where", "")
+        return env
 
     def __getitem__(self, name: str, /) -> Any:
         return getattr(self, name) if isinstance(name, str) and name in self else self.__refuse(name)
@@ -75,9 +81,8 @@ class Env:
 def make_env(values: Mapping[str, Any], *, where: str = "") -> Env:
     """The `env` with these values. where: the file that names them, for messages."""
     env = Env()
-    slots: Any = object.__setattr__
-    slots(env, "_Env__where", where)
-    slots(env, "_Env__json", {name: copy.deepcopy(value) for name, value in values.items() if _is_mutable(value)})
+    object.__setattr__(env, "_Env__where", where)
+    object.__setattr__(env, "_Env__json", {name: copy.deepcopy(value) for name, value in values.items() if _is_mutable(value)})
     env.__dict__.update({name: value for name, value in values.items() if not _is_mutable(value)})
     return env
 

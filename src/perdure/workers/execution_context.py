@@ -1,0 +1,134 @@
+"""`ctx` of a Worker's invocation: what it may leave running after its reply, and for how long.
+
+Background work may outlive the reply by 30 s, all of one invocation together; then it is cancelled and a warning names it. A
+failure in it is logged and reaches nobody. See tests/workers/test_execution_context.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Never, TypeVar
+
+from perdure.core.clock import Cancellable, Clock
+from perdure.model.errors import ObjectAborted, WrongType
+
+if TYPE_CHECKING:
+    from perdure.workers.namespace import Namespace
+
+D = TypeVar("D")
+
+# The original's number: long enough to log and to send a few requests, short enough that a stop does not hang on it.
+WAIT_UNTIL_S = 30.0
+
+_log = logging.getLogger("perdure.worker")
+
+
+class Background:
+    """What the invocations of one Worker left running."""
+
+    def __init__(self, worker_name: str, clock: Clock, namespace_of: Callable[[type[Any]], Namespace[Any]]) -> None:
+        self.worker_name = worker_name
+        self.clock = clock
+        self.namespace_of = namespace_of
+        self.tasks: set[asyncio.Future[Any]] = set()
+        self._has_told_about_origin = False
+
+    async def drain(self) -> None:
+        """Wait until all of it ended, or was cancelled because its time was over."""
+        while self.tasks:
+            await asyncio.wait(self.tasks)
+
+    def tell_about_origin(self) -> None:
+        if not self._has_told_about_origin:
+            self._has_told_about_origin = True
+            _log.warning(
+                "%s called pass_through_on_exception(), which does nothing: there is no origin behind this Worker; "
+                "catch the exception and answer by yourself",
+                self.worker_name,
+            )
+
+
+class ExecutionContext:
+    """`ctx` of a Worker's invocation."""
+
+    __slots__ = ("_background", "_replied_at", "_tasks", "_timer")
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self._tasks: set[asyncio.Future[Any]] | None = None
+        self._replied_at: float | None = None
+        self._timer: Cancellable | None = None
+
+    def namespace(self, cls: type[D], /) -> Namespace[D]:
+        """The namespace of an object class of this Worker; it needs no binding (API-13)."""
+        return self._background.namespace_of(cls)
+
+    def wait_until(self, aw: Awaitable[Any], /) -> None:
+        """Let `aw` go on after the reply, which it does not delay, for at most 30 s. A failure is logged."""
+        if not inspect.isawaitable(aw):
+            raise WrongType(
+                what=f"wait_until() takes an awaitable, not {type(aw).__name__}",
+                next_step="call the function: `ctx.wait_until(send_metrics())`",
+            )
+        task = asyncio.ensure_future(aw)
+        if self._tasks is None:
+            self._tasks = set()
+        self._tasks.add(task)
+        self._background.tasks.add(task)
+        task.add_done_callback(self._ended)
+        if self._replied_at is not None:
+            self._limit()
+
+    def pass_through_on_exception(self) -> None:
+        """Does nothing, and says so once in the log: no origin stands behind this Worker that could answer instead."""
+        self._background.tell_about_origin()
+
+    def abort(self, reason: str | None = None) -> Never:
+        """End this invocation now: its caller gets an error with the reason. Raises ObjectAborted."""
+        raise ObjectAborted(reason)
+
+    # Cloudflare's names
+    waitUntil = wait_until
+    passThroughOnException = pass_through_on_exception
+
+    def replied(self) -> None:
+        """The handler has returned or failed: the time of what goes on in the background begins."""
+        self._replied_at = self._background.clock.monotonic()
+        if self._tasks:
+            self._limit()
+
+    def _limit(self) -> None:
+        if self._timer is None and self._replied_at is not None:
+            left_s = self._replied_at + WAIT_UNTIL_S - self._background.clock.monotonic()
+            self._timer = self._background.clock.call_later(max(0.0, left_s), self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        for task in list(self._tasks or ()):
+            _log.warning(
+                "%s: work of wait_until() was cancelled %g s after the reply: %s; do long work in an object",
+                self._background.worker_name,
+                WAIT_UNTIL_S,
+                _name_of(task),
+            )
+            task.cancel()
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._background.tasks.discard(task)
+        if self._tasks is not None:
+            self._tasks.discard(task)
+        if not self._tasks and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("%s: work of wait_until() failed: %s", self._background.worker_name, _name_of(task), exc_info=error)
+
+
+def _name_of(task: asyncio.Future[Any]) -> str:
+    coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
+    name: str | None = getattr(coroutine, "__qualname__", None)
+    return name or type(coroutine or task).__name__

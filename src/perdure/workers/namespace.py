@@ -1,0 +1,115 @@
+"""A namespace: all objects of one class, found by name or by id.
+
+Making an id or a stub does no I/O and creates nothing; the same name is the same object everywhere and always; an id of another
+namespace is refused before anything is sent (API-12). See tests/workers/test_namespace.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, cast
+
+from perdure.model.errors import InvalidId, WrongValue
+from perdure.model.object_id import IdKey, ObjectId
+from perdure.objects.residents import Residents
+from perdure.workers.class_spec import ClassSpec
+from perdure.workers.remote_error import Modules
+from perdure.workers.stub import Stub
+
+D = TypeVar("D")
+
+# Ids of names that were used last: an id costs 3 us to compute and is needed for each call. With names of this length at most,
+# 10,000 of them hold about 5 MB.
+IDS_KEPT_MAX = 10_000
+KEPT_NAME_CHARS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the objects of a namespace are, and how they may be called."""
+
+    spec: ClassSpec
+    residents: Residents
+    id_key: IdKey
+    modules: Modules
+    """How the calling Worker's code knows exceptions' classes."""
+    random_bytes: Callable[[int], bytes]
+
+
+class Namespace(Generic[D]):
+    """All objects of one class. `namespace[name]` is a stub of the one with that name, typed as the class."""
+
+    __slots__ = ("_home", "_id_of")
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._id_of = lru_cache(maxsize=IDS_KEPT_MAX)(home.id_key.from_name)
+
+    def id_from_name(self, name: str, /) -> ObjectId:
+        """The id of the object with this name: any text, also empty. Always the same."""
+        if type(name) is str and len(name) <= KEPT_NAME_CHARS_MAX:
+            return self._id_of(name)
+        return self._home.id_key.from_name(name)
+
+    def id_from_string(self, hex: str, /) -> ObjectId:
+        """The id that `str(id)` gave. Raises InvalidId if it is none, or of another namespace."""
+        return self._home.id_key.parse(hex, namespace=self._home.spec.name)
+
+    def new_unique_id(self) -> ObjectId:
+        """An id that no other object has."""
+        return self._home.id_key.unique(self._home.random_bytes(16))
+
+    def get(self, id: ObjectId, /) -> D:
+        """A stub of the object with this id. Raises InvalidId if another namespace made it."""
+        if not isinstance(id, ObjectId) or not self._home.id_key.owns(id):
+            raise InvalidId(
+                what=f"{id!r} is not an id of {self._home.spec.name}",
+                why="another namespace made it" if isinstance(id, ObjectId) else f"it is {type(id).__name__}",
+                next_step="use the namespace that gave the id, or `namespace[name]` for a name",
+            )
+        return cast(D, Stub(self._home, id))
+
+    def get_by_name(self, name: str, /) -> D:
+        """A stub of the object with this name."""
+        return cast(D, Stub(self._home, self.id_from_name(name)))
+
+    __getitem__ = get_by_name
+
+    def stub(self, id: ObjectId, /) -> Stub:
+        """The same as `stub_of(get(id))`."""
+        return cast(Stub, self.get(id))
+
+    # Without it, Python would take a namespace for a sequence and count up from ns[0].
+    __iter__ = None
+
+    def __repr__(self) -> str:
+        return f"<Namespace {self._home.spec.name}>"
+
+    # Cloudflare's names. Location hints are accepted and mean nothing: there is one place. Jurisdictions would be a promise.
+
+    idFromName = id_from_name
+    idFromString = id_from_string
+
+    def newUniqueId(self, options: Mapping[str, Any] | None = None, /, **named: Any) -> ObjectId:
+        _check_options(options, named)
+        return self.new_unique_id()
+
+    def getByName(self, name: str, options: Mapping[str, Any] | None = None, /, **named: Any) -> D:
+        _check_options(options, named)
+        return self.get_by_name(name)
+
+    def jurisdiction(self, jurisdiction: str | None = None, /) -> Namespace[D]:
+        _check_options({"jurisdiction": jurisdiction}, {})
+        return Namespace(self._home)
+
+
+def _check_options(options: Mapping[str, Any] | None, named: Mapping[str, Any]) -> None:
+    jurisdiction = {**(options or {}), **named}.get("jurisdiction")
+    if jurisdiction is not None:
+        raise WrongValue(
+            what=f"the jurisdiction {jurisdiction!r} is not offered",
+            why="Perdure keeps data where it runs and could not hold that promise",
+            next_step="leave it out, and run Perdure where the data has to stay",
+        )

@@ -1,0 +1,188 @@
+"""An exception that crosses a call: rebuilt for the caller as its own class where that is safe, else as RemoteError.
+
+Must stay true: no user code runs to rebuild one (no `__init__`, no `__new__`, no import); nothing of the far side stays alive
+through it (no frames, no cause, no mutable value shared); its far traceback is a note, without the runtime's own frames
+(API-77, API-78). See tests/workers/test_remote_error.py.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Protocol
+
+from perdure.model.errors import ConstructorFailed, PerdureError, RemoteError
+from perdure.model.object_id import ObjectId
+from perdure.model.value import transfer
+
+_OWN_FOLDER = str(Path(__file__).parents[1])
+
+# What these keep outside of `args` and `__dict__`; a value that can't cross is left out, the exception crosses without it.
+_BUILT_IN_STATE: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
+    (OSError, ("errno", "strerror", "filename", "filename2")),
+    (ImportError, ("msg", "name", "path")),
+    (SyntaxError, ("msg", "filename", "lineno", "offset", "text", "end_lineno", "end_offset")),
+    (UnicodeDecodeError, ("encoding", "object", "start", "end", "reason")),
+    (UnicodeEncodeError, ("encoding", "object", "start", "end", "reason")),
+    (UnicodeTranslateError, ("object", "start", "end", "reason")),
+    (StopIteration, ("value",)),
+    (NameError, ("name",)),
+    (AttributeError, ("name",)),
+)
+
+
+class Modules(Protocol):
+    """How a Worker's code knows modules; both sides of a call name a class by it."""
+
+    def plain_name(self, module_name: str, /) -> str:
+        """The name that the code uses for the module whose `__name__` this is."""
+        ...
+
+    def find_imported(self, plain_name: str, /) -> ModuleType | None:
+        """What the code means by this name, if it is imported already. Imports nothing."""
+        ...
+
+
+def rebuild(error: BaseException, modules: Modules) -> Exception:
+    """The exception that a caller gets for `error`, which the far side raised or gave as its answer.
+
+    modules: the caller's.
+    """
+    made = _as_its_own_class(error, modules)
+    if made is None:
+        made = _as_remote_error(error, modules)
+    _set(made, "remote", True)
+    for note in [*_notes_of(error), *_traceback_note(error)]:
+        made.add_note(note)
+    if isinstance(error, ConstructorFailed) and error.__cause__ is not None:
+        made.__cause__ = rebuild(error.__cause__, modules)
+    return made
+
+
+def user_frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:
+    """The frames of a traceback without those of Perdure and of the import system."""
+    return [frame for frame in traceback.extract_tb(tb) if _is_user_frame(frame)]
+
+
+def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | None:
+    cls = type(error)
+    if not issubclass(cls, Exception) or _class_at_caller(cls, modules) is not cls:
+        return None
+    try:
+        args = transfer(error.args, path=f"{cls.__name__}.args")
+        attributes = {
+            name: _copied(value, f"{cls.__name__}.{name}")
+            for name, value in vars(error).items()
+            if name != "__notes__"
+        }
+        made = _blank(cls, args)
+    except Exception:  # whatever keeps it from crossing (no value, a broken repr, odd arguments): it is then a RemoteError
+        return None
+    made.__dict__.update(attributes)
+    for base, names in _BUILT_IN_STATE:
+        if isinstance(error, base):
+            for name in names:
+                _copy_state(error, made, name)
+    return made
+
+
+def _class_at_caller(cls: type[BaseException], modules: Modules) -> object:
+    """What the caller's code has under the class's module and name. Module code does not run for it."""
+    module = modules.find_imported(modules.plain_name(cls.__module__))
+    found: object = module
+    for part in cls.__qualname__.split("."):
+        if not isinstance(found, ModuleType | type):
+            return None
+        found = vars(found).get(part)
+    return found
+
+
+def _blank(cls: type[Exception], args: tuple[Any, ...]) -> Exception:
+    """An instance with these `args`, by the constructor of the built-in class below it: the user's own does not run."""
+    built_in: type[BaseException] = cls
+    while built_in.__module__ != "builtins" and built_in.__base__ is not None:
+        built_in = built_in.__base__
+    made: Exception = built_in.__new__(cls, *args)  # type: ignore[assignment]  # of `cls`, which is an Exception
+    if built_in in (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError):
+        built_in.__init__(made, *args)  # these can't even be printed before their own __init__ ran
+    made.args = args
+    return made
+
+
+def _as_remote_error(error: BaseException, modules: Modules) -> RemoteError:
+    cls = type(error)
+    name = f"{modules.plain_name(cls.__module__)}.{cls.__qualname__}"
+    try:
+        args = transfer(error.args, path="args")
+    except PerdureError:
+        args = ()
+    return RemoteError(
+        type_name=name.removeprefix("builtins."),
+        message=_text_of(error),
+        args=args,
+        retryable=bool(getattr(error, "retryable", False)),
+        overloaded=bool(getattr(error, "overloaded", False)),
+        object_reset=bool(getattr(error, "object_reset", False)),
+    )
+
+
+def _copied(value: Any, path: str) -> Any:
+    return value if isinstance(value, ObjectId) else transfer(value, path=path)
+
+
+def _copy_state(error: BaseException, made: Exception, name: str) -> None:
+    value = getattr(error, name, None)
+    if value is not None and name not in vars(made) and isinstance(value, str | bytes | int):
+        _set(made, name, value)
+
+
+def _set(made: Exception, name: str, value: object) -> None:
+    # Past the class's own __setattr__, which is user code.
+    Exception.__setattr__(made, name, value)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failure:  # a __str__ of user code: its failure must not hide the error
+        return f"<its text cannot be shown: {type(failure).__name__}>"
+
+
+def _notes_of(error: BaseException) -> list[str]:
+    notes: object = vars(error).get("__notes__")
+    return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+
+
+def _traceback_note(error: BaseException) -> list[str]:
+    """The far side's traceback with its causes as one text; nothing if no user code took part."""
+    summary = traceback.TracebackException.from_exception(error)
+    summary.__notes__ = None  # they cross by themselves
+    if not _keep_user_frames(summary):
+        return []
+    return ["Remote traceback, of the far side of this call:\n" + "".join(summary.format()).rstrip("\n")]
+
+
+def _keep_user_frames(summary: traceback.TracebackException) -> bool:
+    """Drop the runtime's own frames, also from what this exception came from; whether any are left."""
+    summary.stack[:] = [frame for frame in summary.stack if _is_user_frame(frame)]
+    left = bool(summary.stack)
+    for origin in (summary.__cause__, summary.__context__, *(summary.exceptions or ())):
+        if origin is not None and _keep_user_frames(origin):
+            left = True
+    return left
+
+
+def _is_user_frame(frame: traceback.FrameSummary) -> bool:
+    return not frame.filename.startswith((_OWN_FOLDER, "<frozen importlib"))
+
+
+class InterpreterModules:
+    """The modules of a program that was imported as usual."""
+
+    def plain_name(self, module_name: str, /) -> str:
+        return module_name
+
+    def find_imported(self, plain_name: str, /) -> ModuleType | None:
+        return sys.modules.get(plain_name)

@@ -1,0 +1,138 @@
+"""The events that calls through a stub are: a method, a property, a request.
+
+Must stay true: what can be called is decided here, at the callee, by its class; results are copied inside the object's step,
+before anything else can change them; errors are rebuilt for each caller. See tests/workers/test_rpc.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perdure.model.errors import NoHandler
+from perdure.objects.event import Event
+from perdure.objects.op import Op
+from perdure.objects.stream import pump
+from perdure.web.request import Request
+from perdure.web.response import Response
+from perdure.workers.class_spec import ClassSpec
+from perdure.workers.handler import as_response
+from perdure.workers.message import copy_result
+from perdure.workers.remote_error import Modules, rebuild
+
+# A request's headers and URL, roughly: what it holds in memory while it waits. Streamed bodies are not held.
+REQUEST_BYTES = 1_024
+
+
+class _Call(Event):
+    """An event with a caller that waits for the outcome."""
+
+    __slots__ = ("_modules", "_op", "_spec")
+
+    def __init__(self, spec: ClassSpec, op: Op[Any], modules: Modules) -> None:
+        super().__init__()
+        self._spec = spec
+        self._op = op
+        self._modules = modules
+
+    def resolve(self, packed: Any) -> None:
+        self._op.resolve(packed)
+
+    def reject(self, error: BaseException) -> None:
+        self._op.reject(rebuild(error, self._modules))
+
+
+class MethodCall(_Call):
+    """`stub.method(...)`."""
+
+    __slots__ = ("_args", "_kwargs", "_method", "_size_bytes")
+
+    def __init__(
+        self,
+        spec: ClassSpec,
+        op: Op[Any],
+        modules: Modules,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        size_bytes: int,
+    ) -> None:
+        super().__init__(spec, op, modules)
+        self._method = method
+        self._args = args
+        self._kwargs = kwargs
+        self._size_bytes = size_bytes
+
+    @property
+    def what(self) -> str:
+        return f"{self._method}()"
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size_bytes
+
+    def run(self, target: object) -> Any:
+        return self._spec.method(target, self._method)(*self._args, **self._kwargs)
+
+    def pack(self, result: Any) -> Any:
+        return copy_result(self._method, result)
+
+
+class PropertyRead(_Call):
+    """`await stub_of(stub).prop`."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, spec: ClassSpec, op: Op[Any], modules: Modules, name: str) -> None:
+        super().__init__(spec, op, modules)
+        self._name = name
+
+    @property
+    def what(self) -> str:
+        return f"reading {self._name}"
+
+    @property
+    def size_bytes(self) -> int:
+        return 0
+
+    def run(self, target: object) -> Any:
+        return self._spec.read(target, self._name)
+
+    def pack(self, result: Any) -> Any:
+        return copy_result(self._name, result)
+
+
+class Fetch(_Call):
+    """`stub.fetch(request)`."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, spec: ClassSpec, op: Op[Any], modules: Modules, request: Request) -> None:
+        super().__init__(spec, op, modules)
+        self._request = request
+
+    @property
+    def what(self) -> str:
+        return f"fetch {self._request.method} {self._request.path}"
+
+    @property
+    def size_bytes(self) -> int:
+        return REQUEST_BYTES
+
+    def run(self, target: object) -> Any:
+        hook = self._spec.hooks.get("fetch")
+        if hook is None:
+            raise NoHandler(
+                what=f"{self._spec.name} cannot answer {self.what}",
+                why="the class does not define `fetch`",
+                next_step="define `async def fetch(self, request)` in it",
+            )
+        return hook.call(target, self._request)
+
+    def pack(self, result: Any) -> Response:
+        response = as_response(result, f"{self._spec.name}.{self._spec.hook('fetch').attribute}")
+        content = response.take_body()
+        if content is not None and not isinstance(content, bytes):
+            content = pump(content)  # its chunks come from the object: each passes the gates
+        return Response.received(
+            response.status, response.status_text, response.headers, content, url=self._request.url
+        )

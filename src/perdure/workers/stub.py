@@ -1,0 +1,170 @@
+"""A stub: what stands for an object at its callers.
+
+Must stay true: a call begins when it is made, with its arguments copied then; calls through one stub start in the order made; a
+stub outlives resets, because it names the object and not an instance of it. See tests/workers/test_stub.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from perdure.model.errors import WrongType
+from perdure.model.object_id import ObjectId
+from perdure.objects.event import Event
+from perdure.objects.member import current_object
+from perdure.objects.op import Op
+from perdure.objects.outbox import Outbox
+from perdure.objects.stream import pump
+from perdure.web.body import Body
+from perdure.web.headers import HeadersInit
+from perdure.web.request import Request
+from perdure.web.response import Response
+from perdure.workers.message import copy_arguments
+from perdure.workers.rpc import Fetch, MethodCall, PropertyRead
+
+if TYPE_CHECKING:
+    from perdure.workers.namespace import Home
+
+
+class Stub:
+    """An object at its callers, without the type of its class: `id`, `name`, `fetch`, and any method or property by name.
+
+    Attributes that you set on it are your own and hide a method of that name.
+    """
+
+    def __init__(self, home: Home, id: ObjectId) -> None:
+        self._home = home
+        self._id = id
+        self._outbox: Outbox | None = None
+
+    @property
+    def id(self) -> ObjectId:
+        return self._id
+
+    @property
+    def name(self) -> str | None:
+        """The name that the stub was made from, None if it was made from an id without one."""
+        return self._id.name
+
+    def fetch(
+        self, input: str | Request, *, method: str | None = None, headers: HeadersInit | None = None, body: Body = None
+    ) -> Op[Response]:
+        """Send a request to the object's `fetch`; gives what that returns, and raises what it raises (API-53).
+
+        input: an absolute URL, whose host is never resolved, or a request, whose body moves. No redirect is followed.
+        """
+        if not isinstance(input, Request) or method is not None or headers is not None or body is not None:
+            input = Request(input, method=method, headers=headers, body=body)
+        if current_object() is not None:
+            input = _pumped(input)
+        op: Op[Response] = Op()
+        home = self._home
+        self._send(Fetch(home.spec, op, home.modules, Request.for_callee(input)))
+        return op
+
+    def __getattr__(self, member: str) -> Remote:
+        if member.startswith("__") and member.endswith("__"):
+            raise AttributeError(member)  # what Python asks of any value (copy, repr, typing) is no call
+        return Remote(self, member)
+
+    def __repr__(self) -> str:
+        return f"<Stub {self._home.spec.name} {self._id.name or self._id.hex}>"
+
+    def _call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[Any]:
+        op: Op[Any] = Op()
+        home = self._home
+        copied, named, size_bytes = copy_arguments(method, args, kwargs)
+        self._send(MethodCall(home.spec, op, home.modules, method, copied, named, size_bytes))
+        return op
+
+    def _read(self, name: str) -> Op[Any]:
+        op: Op[Any] = Op()
+        home = self._home
+        self._send(PropertyRead(home.spec, op, home.modules, name))
+        return op
+
+    def _send(self, event: Event) -> None:
+        if self._outbox is None:
+            if current_object() is None:
+                # From outside of objects nothing has to be held back: no queue and no closures for the most common call.
+                self._home.residents.deliver(self._id, event)
+                return
+            self._outbox = Outbox()
+        self._outbox.send(_Delivery(self._home, self._id, event), event.reject)
+
+
+class _Delivery:
+    """A call that waits in an outbox."""
+
+    __slots__ = ("_event", "_home", "_id")
+
+    def __init__(self, home: Home, id: ObjectId, event: Event) -> None:
+        self._home, self._id, self._event = home, id, event
+
+    def __call__(self) -> None:
+        self._home.residents.deliver(self._id, self._event)
+
+
+class Remote:
+    """A member of a stub: call it, or await it to read a property. Nothing is sent before."""
+
+    __slots__ = ("_member", "_op", "_stub")
+
+    def __init__(self, stub: Stub, member: str) -> None:
+        self._stub = stub
+        self._member = member
+        self._op: Op[Any] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Op[Any]:
+        """Call the method: the call begins now, with its arguments as they are now (API-17)."""
+        return self._stub._call(self._member, args, kwargs)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._reading().__await__()
+
+    def done(self) -> bool:
+        """Whether the property has been read; it is read once something waits for it."""
+        return self._op is not None and self._op.done()
+
+    def result(self) -> Any:
+        return self._reading().result()
+
+    def send(self, value: None) -> Any:
+        return self._reading().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._reading().throw(*error)
+
+    def close(self) -> None:
+        if self._op is not None:
+            self._op.close()
+
+    def __repr__(self) -> str:
+        return f"<Remote {self._member} of {self._stub!r}>"
+
+    def _reading(self) -> Op[Any]:
+        if self._op is None:
+            self._op = self._stub._read(self._member)
+        return self._op
+
+
+Coroutine.register(Remote)
+
+
+def stub_of(obj: object, /) -> Stub:
+    """The same stub without the type of its class. Raises WrongType for anything that is not a stub (API-21)."""
+    if isinstance(obj, Stub):
+        return obj
+    raise WrongType(
+        what=f"stub_of() takes a stub, not {type(obj).__name__}",
+        next_step="pass what a namespace gave: `stub_of(env.ROOMS[name])`",
+    )
+
+
+def _pumped(request: Request) -> Request:
+    """A request that an object sends: a streamed body is produced by its code, so it passes the object's gates."""
+    content = request.take_body()
+    if content is None:
+        return request
+    return Request(request, body=content if isinstance(content, bytes) else pump(content))

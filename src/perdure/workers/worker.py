@@ -1,0 +1,136 @@
+"""A Worker at work: its program, its env, and the live objects of each of its classes.
+
+`Worker.fetch` is what answers a request, whoever read it. See tests/workers/test_worker.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from pathlib import Path
+from typing import Any
+
+from perdure.core.clock import Clock
+from perdure.model.errors import NoHandler, ObjectAborted, ObjectReset, WrongType
+from perdure.model.object_id import IdKey, ObjectId
+from perdure.objects.residents import Residents
+from perdure.objects.state import State
+from perdure.store.interface import Store
+from perdure.web.request import Request
+from perdure.web.response import Response
+from perdure.workers.class_spec import ClassSpec
+from perdure.workers.env import Env, make_env
+from perdure.workers.execution_context import Background, ExecutionContext
+from perdure.workers.handler import as_response
+from perdure.workers.loader import Program
+from perdure.workers.namespace import Home, Namespace
+
+_log = logging.getLogger("perdure.object")
+
+
+@dataclass(frozen=True, slots=True)
+class Housing:
+    """Where the objects of one class live."""
+
+    store: Store
+    unique_key: str
+    """What identifies the namespace for ever, and makes its ids."""
+
+
+class Worker:
+    """One loaded Worker in this process. Create it on the loop that it is to run on."""
+
+    def __init__(
+        self,
+        name: str,
+        program: Program,
+        *,
+        housing: Mapping[str, Housing],
+        bindings: Mapping[str, str],
+        variables: Mapping[str, Any],
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        config: Path | None = None,
+    ) -> None:
+        """housing: by class name, for every class of the program. bindings: from a binding's name to its class's."""
+        self.name = name
+        self.program = program
+        self.clock = clock
+        self.residents: dict[str, Residents] = {}
+        self._namespaces: dict[str, Namespace[Any]] = {}
+        for class_name, spec in program.classes.items():
+            self._house(class_name, spec, housing[class_name], random_bytes)
+        bound = {binding: self._namespaces[class_name] for binding, class_name in bindings.items()}
+        self.env: Env = make_env({**variables, **bound}, where="" if config is None else str(config))
+        self._background = Background(name, clock, self.namespace)
+
+    async def fetch(self, request: Request) -> Response:
+        """Answer a request with the Worker's handler. Raises what that raises; NoHandler if the Worker has none."""
+        handler = self.program.handler
+        if handler is None:
+            raise NoHandler(
+                what=f"the Worker {self.name} cannot answer {request.method} {request.path}",
+                why="its main module has no fetch handler",
+                next_step="write `async def fetch(request, env)` in it",
+            )
+        ctx = ExecutionContext(self._background)
+        try:
+            result = handler.call(request, self.env, ctx)
+            if not isinstance(result, Response):
+                if isawaitable(result):
+                    result = await result
+                result = as_response(result, handler.label)
+            return result
+        except ObjectAborted as aborted:
+            raise ObjectReset(
+                what=f"the Worker {self.name} gave up {request.method} {request.path}",
+                why=aborted.reason or "it called ctx.abort()",
+            ) from None
+        finally:
+            ctx.replied()
+
+    def namespace(self, cls: type[Any], /) -> Namespace[Any]:
+        """The namespace of an object class of this Worker. Raises WrongType for any other."""
+        for class_name, spec in self.program.classes.items():
+            if spec.cls is cls:
+                return self._namespaces[class_name]
+        raise WrongType(
+            what=f"{cls!r} is not an object class of the Worker {self.name}",
+            why=f"its classes are: {', '.join(self._namespaces) or 'none'}",
+            next_step="name the class in a binding of the configuration",
+        )
+
+    async def close(self, grace_s: float = 10.0) -> None:
+        """Wait for background work and running events, then end the objects and forget the code. Stores stay open."""
+        await self._background.drain()
+        for residents in self.residents.values():
+            await residents.close(grace_s)
+        self.program.modules.close()
+
+    def _house(
+        self, class_name: str, spec: ClassSpec, housing: Housing, random_bytes: Callable[[int], bytes]
+    ) -> None:
+        def make(state: State) -> object:
+            return spec.cls(state, self.env)
+
+        residents = Residents(
+            class_name=class_name,
+            store=housing.store,
+            clock=self.clock,
+            limits=spec.limits,
+            make=make,
+            report=_reporter(class_name),
+        )
+        self.residents[class_name] = residents
+        self._namespaces[class_name] = Namespace(
+            Home(spec, residents, IdKey(housing.unique_key), self.program.modules, random_bytes)
+        )
+
+
+def _reporter(class_name: str) -> Callable[[str, ObjectId, BaseException], None]:
+    def report(what: str, id: ObjectId, error: BaseException) -> None:
+        _log.error("%s/%s: %s", class_name, id.name or id.hex, what, exc_info=error)
+
+    return report
