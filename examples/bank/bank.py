@@ -1,7 +1,7 @@
 """Accounts that pay each other, and no crash loses or doubles a cent.
 
-Two objects share no transaction. So a payment is two steps, each of which may be repeated and counts once: the money leaves
-one account, then it reaches the other. Whoever pays repeats the request, with the same id, until it is answered.
+Two objects share no transaction. So a payment is two steps, each of which may be repeated and counts once: the money
+leaves one account, then it reaches the other. Whoever pays repeats the request, with the same id, until it is answered.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
 """Where `perdure dev` listens: an address and a port that was free, held from the moment it is chosen.
 
-Must stay true: a port that the user named is used or refused, never replaced; a default that is taken moves on, so that a second
-project starts beside the first. The sockets are bound here and handed on, so nobody can take the port in between.
-See tests/cli/test_address.py.
-"""
+Must stay true: a port that the user named is used or refused, never replaced; a default that is taken moves on, so that
+a second project starts beside the first. The sockets are bound here and handed on, so nobody can take the port in
+between. See tests/cli/test_address.py. """
 
 import errno
 import socket
@@ -15,7 +14,8 @@ from perdure.model.errors import WrongValue
 
 DEFAULT_PORT = 8787
 NEXT_PORTS = 10
-"""How many ports after the default are tried before any other will do: enough for the projects one works on at a time."""
+"""How many ports after the default are tried before any other will do: enough for the projects one works on at a
+time."""
 BACKLOG = 1024
 """Connections that wait for the loop: a burst of clients while it starts, or while it is busy."""
 

@@ -1,9 +1,8 @@
 """What commands say to people: lines on stdout, problems on stderr, in colour on a terminal and plain elsewhere.
 
-Must stay true: without a terminal, or with NO_COLOR set, no escape sequence is written; each line is out as soon as the loop
-has a moment, so a program that reads them need not wait; a reader that went away stops the talking, not the server.
-See tests/cli/test_console.py.
-"""
+Must stay true: without a terminal, or with NO_COLOR set, no escape sequence is written; each line is out as soon as the
+loop has a moment, so a program that reads them need not wait; a reader that went away stops the talking, not the
+server. See tests/cli/test_console.py. """
 
 import asyncio
 import os
@@ -40,7 +39,7 @@ class Console:
         self._lines.append(f"{method} {path} {shown} {took_ms:.0f}ms\n")
 
     def coloured(self, text: str, colour: str | None, *, bold: bool = False) -> str:
-        return typer.style(text, fg=colour, bold=bold) if self._colours else text
+        return typer.style(text, fg=colour, bold=bold or None) if self._colours else text
 
     def warning(self, text: str) -> None:
         self._complain("warning", "yellow", text)

@@ -1,8 +1,7 @@
 """The real clock: the machine's time, and timers of the loop that runs when the clock is made.
 
-Everything below `host/` sees time through this and nothing else, so a test that injects another clock owns all of it. A timer
-is never early by `monotonic()`. See tests/host/test_clock.py.
-"""
+Everything below `host/` sees time through this and nothing else, so a test that injects another clock owns all of it. A
+timer is never early by `monotonic()`. See tests/host/test_clock.py. """
 
 import asyncio
 import time

@@ -1,11 +1,11 @@
 """Garbage collection that never stops the loop for long, however many instances live.
 
-CPython's full pass visits every container there is: 0.15 s with 100,000 instances, at a moment of its own choice. Here the
-oldest generation is collected by us alone, a little and often: a pass over what has grown old since the last one, of which the
-survivors are frozen (no later pass visits them) once visiting them takes too long. What is frozen and then dies in a cycle
-waits for a thaw: one pass over everything, made while nothing runs, and only once so much was frozen that it may pay.
-Must stay true: with 100,000 live instances no pause reaches 100 ms (`python -m tests.host.measure_pauses`), and garbage in
-cycles is found in the end. See tests/host/test_collector.py.
+CPython's full pass visits every container there is: 0.15 s with 100,000 instances, at a moment of its own choice. Here
+the oldest generation is collected by us alone, a little and often: a pass over what has grown old since the last one,
+of which the survivors are frozen (no later pass visits them) once visiting them takes too long. What is frozen and then
+dies in a cycle waits for a thaw: one pass over everything, made while nothing runs, and only once so much was frozen
+that it may pay. Must stay true: with 100,000 live instances no pause reaches 100 ms (`python -m
+tests.host.measure_pauses`), and garbage in cycles is found in the end. See tests/host/test_collector.py.
 
 A process has one collector: for the processes that Perdure starts itself, never for one that embeds it.
 """
@@ -26,11 +26,13 @@ NEVER = 1_000_000_000
 
 LOOK_EVERY_S = 0.25
 OVERDUE = 6
-"""Middle generations grown old: at up to 50,000 containers each, a pass then takes about 25 ms, and is made under load too."""
+"""Middle generations grown old: at up to 50,000 containers each, a pass then takes about 25 ms, and is made under load
+too."""
 FREEZE_OVER_S = 0.010
 """A pass that took longer left survivors that are worth freezing."""
 THAW_OVER = 2_000_000
-"""Containers frozen since the last thaw, before which another does not pay: 100,000 instances have about half as many."""
+"""Containers frozen since the last thaw, before which another does not pay: 100,000 instances have about half as
+many."""
 
 
 @dataclass(slots=True)
@@ -44,12 +46,21 @@ class CollectorCounters:
 
 
 class Collector:
-    """The process's policy of garbage collection, from `start` until `stop`. `is_idle` says whether nothing runs now."""
+    """The process's policy of garbage collection, from `start` until `stop`. `is_idle` says whether nothing runs
+    now."""
 
-    def __init__(self, clock: Clock, *, is_idle: Callable[[], bool], thaw_over: int = THAW_OVER) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        is_idle: Callable[[], bool],
+        freeze_over_s: float = FREEZE_OVER_S,
+        thaw_over: int = THAW_OVER,
+    ) -> None:
         self.counters = CollectorCounters()
         self._clock = clock
         self._is_idle = is_idle
+        self._freeze_over_s = freeze_over_s
         self._thaw_over = thaw_over
         self._frozen_after_thaw = 0
         self._frozen = 0
@@ -83,13 +94,14 @@ class Collector:
         self._timer = self._clock.call_later(LOOK_EVERY_S, self._look)
 
     def _pass(self, idle: bool) -> None:
+        # As much again as there was, so that thaws stay rare however large the heap is.
         if idle and self._frozen - self._frozen_after_thaw > max(self._thaw_over, self._frozen_after_thaw):
             gc.unfreeze()
             self._collect()
             self._freeze()
             self._frozen_after_thaw = self._frozen
             self.counters.thaws += 1
-        elif self._collect() > FREEZE_OVER_S:
+        elif self._collect() > self._freeze_over_s:
             self._freeze()
 
     def _collect(self) -> float:

@@ -1,0 +1,101 @@
+"""`perdure dev` gets the port that was asked for or says who has it; a default moves on."""
+
+import os
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from perdure.cli import address as address_module
+from perdure.cli.address import Address, listen
+from perdure.model.errors import WrongValue
+
+
+@pytest.fixture
+def opened():
+    with ExitStack() as stack:
+
+        def keep(address: Address) -> Address:
+            stack.callback(address.close)
+            return address
+
+        yield keep
+
+
+def test_port_0_is_any_free_port(opened):
+    address = opened(listen("127.0.0.1", 0))
+
+    assert address.port > 0
+    with socket.create_connection(("127.0.0.1", address.port)):
+        pass
+
+
+def test_a_named_port_that_is_free_is_used(opened):
+    free = listen("127.0.0.1", 0)
+    free.close()
+
+    assert opened(listen("127.0.0.1", free.port)).port == free.port
+
+
+def test_a_named_port_that_is_taken_is_refused_with_its_holder_and_the_next_step(opened):
+    taken = opened(listen("127.0.0.1", 0))
+
+    with pytest.raises(WrongValue) as refusal:
+        listen("127.0.0.1", taken.port)
+
+    assert f"port {taken.port} of 127.0.0.1 is taken" in refusal.value.what
+    assert f"(pid {os.getpid()}) listens there" in refusal.value.why
+    assert "--port" in refusal.value.next_step
+
+
+def test_the_default_port_moves_on_while_it_is_taken(opened, monkeypatch):
+    first = opened(listen("127.0.0.1", 0))
+    monkeypatch.setattr(address_module, "DEFAULT_PORT", first.port)
+
+    second = opened(listen("127.0.0.1", None))
+
+    assert second.port != first.port
+
+
+def test_when_the_next_ports_are_taken_too_any_will_do(opened, monkeypatch):
+    first = opened(listen("127.0.0.1", 0))
+    monkeypatch.setattr(address_module, "DEFAULT_PORT", first.port)
+    monkeypatch.setattr(address_module, "NEXT_PORTS", 0)
+
+    assert opened(listen("127.0.0.1", None)).port not in (0, first.port)
+
+
+def test_localhost_listens_on_every_address_that_it_stands_for_with_one_port(opened):
+    address = opened(listen("localhost", 0))
+
+    ips = {sock.getsockname()[0] for sock in address.sockets}
+    assert ips == {str(found[4][0]) for found in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)}
+    assert {sock.getsockname()[1] for sock in address.sockets} == {address.port}
+
+
+def test_what_is_no_address_is_refused():
+    with pytest.raises(WrongValue, match="--ip not an address is no address"):
+        listen("not an address", 0)
+
+
+def test_an_address_of_another_machine_is_refused():
+    with pytest.raises(WrongValue, match=r"cannot listen on 192\.0\.2\.1"):
+        listen("192.0.2.1", 0)
+
+
+@pytest.mark.parametrize(
+    ("ip", "url"),
+    [
+        ("127.0.0.1", "http://localhost:80"),
+        ("0.0.0.0", "http://localhost:80"),
+        ("localhost", "http://localhost:80"),
+        ("192.0.2.1", "http://192.0.2.1:80"),
+        ("2001:db8::1", "http://[2001:db8::1]:80"),
+    ],
+)
+def test_the_url_is_what_works_on_this_machine(ip, url):
+    assert Address(ip, 80, ()).url() == url
+
+
+def test_with_a_certificate_the_url_says_https():
+    assert Address("127.0.0.1", 443, ()).url(secure=True) == "https://localhost:443"
