@@ -4,8 +4,9 @@ python := .venv/bin/python
 # Two workers: what the smallest machine we promise anything about has.
 workers ?= 2
 
+# args="--port 9000" serves elsewhere.
 demo: setup
-	@exec $(python) scripts/demo.py
+	@exec $(python) scripts/demo.py $(args)
 
 # Ends with pytest's own closing line. The floors of coverage are judged inside that run, by scripts/coverage_floor.py.
 test: setup lint types
@@ -26,8 +27,10 @@ types: setup
 soak: setup
 	$(python) -m pytest -n $(workers) -m slow
 
+# Both sides, three runs in both orders: more than an hour. args="--seconds 5" takes a quick look.
 bench: setup
-	$(python) -m bench
+	PYTHON="$(CURDIR)/$(python)" bench/setup
+	$(python) bench/run $(args)
 
 # Proves that `make demo` and `make test` set everything up on a bare machine. Needs root; takes minutes.
 fresh: setup
