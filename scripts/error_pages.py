@@ -17,8 +17,9 @@ MADE_BY = "<!-- Made by scripts/error_pages.py from the class; change its docstr
 
 def error_classes() -> list[type[PerdureError]]:
     """Every public error class that has a code, in the order of the codes."""
-    public = (getattr(errors, name) for name in errors.__all__)
-    return sorted((kind for kind in public if inspect.isclass(kind) and hasattr(kind, "code")), key=lambda k: k.code)
+    public = [getattr(errors, name) for name in errors.__all__]
+    coded = [each for each in public if isinstance(each, type) and issubclass(each, PerdureError)]
+    return sorted(coded, key=lambda kind: kind.code)
 
 
 def pages() -> dict[str, str]:
@@ -29,8 +30,8 @@ def pages() -> dict[str, str]:
 
 def page(kind: type[PerdureError]) -> str:
     """What the reader of one line in a log wants to know: what it means, whether to retry, how to catch it."""
-    lines = [MADE_BY, "", f"# {kind.code}", "", f"`{kind.__name__}`{_bases(kind)}", "", inspect.cleandoc(kind.__doc__ or "")]
-    lines += ["", "| question | answer |", "| --- | --- |"]
+    lines = [MADE_BY, "", f"# {kind.code}", "", f"`{kind.__name__}`{_bases(kind)}"]
+    lines += ["", inspect.cleandoc(kind.__doc__ or ""), "", "| question | answer |", "| --- | --- |"]
     lines += [f"| {question} | {answer} |" for question, answer in _answers(kind)]
     return "\n".join(lines) + "\n"
 
@@ -42,8 +43,9 @@ def index(kinds: list[type[PerdureError]]) -> str:
         "",
         "# Error codes",
         "",
-        "Every error of Perdure has a code that never changes, and a text that says what happened, where, why and what to do.",
-        "Decide by the class or by its attributes `retryable`, `overloaded` and `object_reset`, never by the text.",
+        "Every error of Perdure has a code that never changes, and a text that says what happened, where, why and",
+        "what to do. Decide by the class or by its attributes `retryable`, `overloaded` and `object_reset`,",
+        "never by the text.",
         "",
         "| code | meaning |",
         "| --- | --- |",

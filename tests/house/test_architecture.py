@@ -64,7 +64,9 @@ def functions_of(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
 def mutable_globals_of(tree: ast.Module) -> Iterator[str]:
     """Names in lower case that a module binds to something that can grow: state that two hosts would share."""
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
         made_by = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
         if isinstance(value, ast.List | ast.Dict | ast.Set) or made_by in MAKERS_OF_MUTABLE_STATE:
