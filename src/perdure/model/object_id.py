@@ -1,7 +1,9 @@
-"""An id names one object of one namespace, for good: the same name gives the same 32 bytes on every machine and in every year.
+"""An id names one object of one namespace, for good: the same name gives the same 32 bytes on every machine and in
+every year.
 
-Bytes 0-15 are the base, 16-31 prove that this namespace made it, so ids can neither be forged nor moved to another namespace. The
-layout is that of the original (runtime.md 1.1): data and ids of its users keep their meaning. See tests/model/test_object_id.py.
+Bytes 0-15 are the base, 16-31 prove that this namespace made it, so ids can neither be forged nor moved to another
+namespace. The layout is that of the original (runtime.md 1.1): data and ids of its users keep their meaning. See
+tests/model/test_object_id.py.
 """
 
 import hashlib
@@ -9,7 +11,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from perdure.model.errors import InvalidId, WrongType
+from perdure.model.errors import InvalidId, WrongType, WrongValue
 
 BASE_BYTES = 16
 ID_BYTES = 32
@@ -56,7 +58,8 @@ class ObjectId:
         return hash(self.raw)
 
 
-# The slots themselves, past the frozen __setattr__: an id is made for every request (0.3 us less than object.__setattr__ twice).
+# The slots themselves, past the frozen __setattr__: an id is made for every request (0.3 us less than
+# object.__setattr__ twice).
 _new = object.__new__
 _set_raw = ObjectId.__dict__["raw"].__set__
 _set_name = ObjectId.__dict__["name"].__set__
@@ -69,8 +72,9 @@ class IdKey:
 
     def __init__(self, unique_key: str) -> None:
         key = hashlib.sha256(unique_key.encode()).digest().ljust(_HMAC_BLOCK_BYTES, b"\0")
-        # HMAC-SHA256 (RFC 2104) with its two halves hashed once. Copies of plain hash states cost 0.8 us a digest, copies of
-        # an hmac.HMAC 1.6 us and hmac.digest 2.1 to 4.3 us, and every call by name makes two. Held to `hmac` by a test.
+        # HMAC-SHA256 (RFC 2104) with its two halves hashed once. Copies of plain hash states cost 0.8 us a digest,
+        # copies of an hmac.HMAC 1.6 us and hmac.digest 2.1 to 4.3 us, and every call by name makes two. Held to `hmac`
+        # by a test.
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
 
@@ -86,16 +90,22 @@ class IdKey:
 
         Raises WrongType for anything but a `str` that UTF-8 can encode.
         """
+        if type(name) is not str:
+            name = _plain_name(name)
         try:
             base = self._digest16(name.encode())
-        except (AttributeError, UnicodeEncodeError, TypeError):
-            raise _bad_name(name) from None
+        except UnicodeEncodeError:
+            raise WrongType(
+                what=f"the name {name!r} cannot be encoded as UTF-8",
+                why="it holds half of a surrogate pair",
+                next_step="decode the bytes it came from with the right encoding, without errors='surrogateescape'",
+            ) from None
         return ObjectId.of_raw(base + self._digest16(base), name)
 
     def unique(self, random16: bytes) -> ObjectId:
         """A new id out of 16 random bytes, which the caller takes from the host's source of randomness."""
         if len(random16) != BASE_BYTES:
-            raise WrongType(what=f"a unique id is made from {BASE_BYTES} random bytes, not {len(random16)}")
+            raise WrongValue(what=f"a unique id is made from {BASE_BYTES} random bytes, not {len(random16)}")
         return ObjectId.of_raw(random16 + self._digest16(random16))
 
     def parse(self, text: str, *, namespace: str) -> ObjectId:
@@ -136,14 +146,10 @@ def _raw_of(text: str, where: str = "") -> bytes:
     return bytes.fromhex(text)
 
 
-def _bad_name(name: object) -> WrongType:
+def _plain_name(name: object) -> str:
     if isinstance(name, str):
-        return WrongType(
-            what=f"the name {name!r} cannot be encoded as UTF-8",
-            why="it holds half of a surrogate pair",
-            next_step="decode the bytes it came from with the right encoding, without errors='surrogateescape'",
-        )
-    return WrongType(
+        return str.__str__(name)  # of a subclass: its text, without its own __str__ and attributes
+    raise WrongType(
         what=f"a name is a str, not {type(name).__name__}",
         next_step=f"write str({name!r})" if isinstance(name, int) else "use the text that names the object",
     )

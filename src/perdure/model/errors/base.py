@@ -1,7 +1,8 @@
 """An error is an answer: `str()` says what, where, why and what to do next, whatever the class also derives from.
 
-Everything that `str()` and the attributes say lives in `args` and `__dict__`, so an error can be rebuilt for another process, or
-for the caller beside it, by `cls.__new__` and those two, without `__init__` (API-77). See tests/model/test_errors.py.
+Everything that `str()` and the attributes say lives in `args` and `__dict__`, so an error can be rebuilt for another
+process, or for the caller beside it, by `cls.__new__` and those two, without `__init__` (API-77). See
+tests/model/test_errors.py.
 """
 
 import re
@@ -22,8 +23,9 @@ def code_of(class_name: str) -> str:
 class PerdureError(Exception):
     """Every error that Perdure raises, except `ObjectAborted`. Catch it to handle whatever Perdure has to say.
 
-    Decide by the attributes, never by the text: `retryable` (the same call may succeed later; whether it took effect is not
-    known), `overloaded` (back off, a retry adds to the load), `object_reset` (the instance is gone, the next call starts another).
+    Decide by the attributes, never by the text: `retryable` (the same call may succeed later; whether it took effect is
+    not known), `overloaded` (back off, a retry adds to the load), `object_reset` (the instance is gone, the next call
+    starts another).
     """
 
     code: ClassVar[str] = code_of("PerdureError")

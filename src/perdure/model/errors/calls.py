@@ -1,7 +1,7 @@
 """What can go wrong between a caller and an object: queues, resets, cycles, names, and errors raised on the far side.
 
-The flags are properties of the class (R, O, X in the table "Errors" of the specification), so a caller can decide without
-reading text. See tests/model/test_errors.py, which holds that table.
+The flags are properties of the class (R, O, X in the table "Errors" of the specification), so a caller can decide
+without reading text. See tests/model/test_errors.py, which holds that table.
 """
 
 from datetime import timedelta
@@ -13,8 +13,8 @@ from perdure.model.errors.base import PerdureError
 class Overloaded(PerdureError):
     """The object has too many events waiting, too many bytes waiting, or its oldest event waits too long.
 
-    The call did not start. Back off before trying again: a retry adds to the load. Spread the work over more objects, make
-    the handlers shorter, or raise `Limits.queue`, `queue_bytes` or `queue_age` of the class.
+    The call did not start. Back off before trying again: a retry adds to the load. Spread the work over more objects,
+    make the handlers shorter, or raise `Limits.queue`, `queue_bytes` or `queue_age` of the class.
     """
 
     overloaded = True
@@ -23,8 +23,8 @@ class Overloaded(PerdureError):
 class ObjectReset(PerdureError):
     """The instance was aborted or broke while this call was in it; what it had not yet stored is gone.
 
-    The next call through the same stub starts a new instance. Whether this call took effect is not known: read back what it
-    stores, or make it safe to repeat, before trying again.
+    The next call through the same stub starts a new instance. Whether this call took effect is not known: read back
+    what it stores, or make it safe to repeat, before trying again.
     """
 
     object_reset = True
@@ -79,7 +79,8 @@ class ObjectAborted(BaseException):
 
 
 class CallCycle(PerdureError, RuntimeError):
-    """A call would wait for itself: it reached an object whose critical section, directly or through others, awaits this call.
+    """A call would wait for itself: it reached an object whose critical section, directly or through others, awaits
+    this call.
 
     `chain` names the objects in order. Raised at once instead of after 30 s. Make the call before or after the section,
     or without waiting for it.
@@ -112,8 +113,8 @@ class NoHandler(PerdureError, TypeError):
 class RemoteError(PerdureError):
     """The far side raised an exception whose class is not known here or whose contents cannot travel.
 
-    `type_name`, `args` and `message` tell what it was; the far side's traceback is a note on this exception. To catch it by
-    its class, import that class here before the call, and keep only plain values in its attributes.
+    `type_name`, `args` and `message` tell what it was; the far side's traceback is a note on this exception. To catch
+    it by its class, import that class here before the call, and keep only plain values in its attributes.
     """
 
     type_name: str
@@ -151,7 +152,8 @@ class RemoteError(PerdureError):
 
 
 class InvalidId(PerdureError, ValueError, TypeError):
-    """This text or id does not name an object of the namespace: not 64 hexadecimal digits, or made by another namespace.
+    """This text or id does not name an object of the namespace: not 64 hexadecimal digits, or made by another
+    namespace.
 
     Ids carry a proof of the namespace that made them. Use the namespace that gave the id, or make one from a name.
     """
@@ -160,5 +162,6 @@ class InvalidId(PerdureError, ValueError, TypeError):
 class ObjectUnnamed(PerdureError, ValueError):
     """`ctx.name` was read in an object that no one ever reached by a name.
 
-    `ctx.id.name` is None then and does not raise. Reach the object by name (`ns["room-7"]`), or keep its name in storage.
+    `ctx.id.name` is None then and does not raise. Reach the object by name (`ns["room-7"]`), or keep its name in
+    storage.
     """

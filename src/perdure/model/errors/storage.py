@@ -1,4 +1,5 @@
-"""What storage can refuse or fail at. Those with `object_reset` come when a commit failed; the others leave all as it was.
+"""What storage can refuse or fail at. Those with `object_reset` come when a commit failed; the others leave all as it
+was.
 
 See tests/model/test_errors.py.
 """
@@ -12,8 +13,8 @@ from perdure.model.errors.base import PerdureError
 class StorageBroken(PerdureError):
     """A commit failed, and the object was reset. Whether its writes count is known when the object has started again.
 
-    Replies that depended on them were not sent. Read the state through a new call before repeating the work. If it comes
-    again, the message's cause names what the disk said.
+    Replies that depended on them were not sent. Read the state through a new call before repeating the work. If it
+    comes again, the message's cause names what the disk said.
     """
 
     object_reset = True
@@ -43,9 +44,7 @@ class StoreTooNew(PerdureError):
 
     written_by: str
 
-    def __init__(
-        self, *, what: str, where: str = "", why: str = "", next_step: str = "", written_by: str
-    ) -> None:
+    def __init__(self, *, what: str, where: str = "", why: str = "", next_step: str = "", written_by: str) -> None:
         self.written_by = written_by
         super().__init__(what=what, where=where, why=why, next_step=next_step)
 
@@ -53,7 +52,8 @@ class StoreTooNew(PerdureError):
 class DataFolderLocked(PerdureError, OSError):
     """Another process has this data folder open: `program`, process `pid`, since `since`. One process owns a folder.
 
-    Stop that one, or use another folder. To serve from several processes, run one `perdure server` and call it over HTTP.
+    Stop that one, or use another folder. To serve from several processes, run one `perdure server` and call it over
+    HTTP.
     """
 
     errno: int | None = errno.EAGAIN

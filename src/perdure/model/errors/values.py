@@ -7,10 +7,12 @@ from perdure.model.errors.base import PerdureError
 
 
 class UnsupportedValue(PerdureError, TypeError):
-    """A value cannot be stored or sent: `path` leads to the offender, as in `put("k")["a"][3]`. Nothing was written or sent.
+    """A value cannot be stored or sent: `path` leads to the offender, as in `put("k")["a"][3]`. Nothing was written or
+    sent.
 
-    Supported are plain values (None, bool, int, float, str, bytes, list, tuple, dict, set, dates, Decimal, UUID), dataclasses,
-    `msgspec.Struct`s, Enum members and pydantic models, up to 128 levels deep and without cycles. Convert the rest first.
+    Supported are plain values (None, bool, int, float, str, bytes, list, tuple, dict, set, dates, Decimal, UUID),
+    dataclasses, `msgspec.Struct`s, Enum members and pydantic models, up to 128 levels deep and without cycles. Convert
+    the rest first.
     """
 
     path: str

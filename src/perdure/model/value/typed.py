@@ -1,0 +1,78 @@
+"""Plain data becomes the class that a type names, or a ValueMismatch says which field does not fit.
+
+Only the fields' types decide; nothing in the data can name a class. See tests/model/test_typed.py.
+"""
+
+import re
+import sys
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+
+from perdure.model.errors import ValueMismatch, WrongType
+from perdure.model.value.fields import is_pydantic_model
+
+T = TypeVar("T")
+
+# Kinds that are in the data as themselves. Named here, msgspec does not also make them from text: a str is not a
+# datetime, and text that happens to be base64 not bytes.
+_NATIVE: Final = (bytes, bytearray, datetime, date, time, timedelta, Decimal, UUID)
+_FIELD: Final = re.compile(r" - at (`key` in )?`\$(?P<steps>.*)`$", re.DOTALL)
+# From here on a model can be told to take its fields by name where they also have an alias.
+_PYDANTIC_BY_NAME: Final = (2, 11)
+
+
+def as_type(type_: type[T], value: Any, *, path: str) -> T:
+    """`value`, as it was decoded, as a `type_`: a plain kind, dataclass, Struct, typed dict, named tuple, Enum,
+    pydantic model or a combination of these (`list[Order]`, `Side | None`).
+
+    Extra fields are ignored, missing ones need a default. An int is a float; nothing else changes its kind.
+    path: what to call the value in a message, as `get_as(Order, "k")`.
+    Raises ValueMismatch with the path of the field that does not fit, and WrongType for a type that no data can become.
+    """
+    if type_ is Any or type_ is object:
+        return cast(T, value)
+    try:
+        return msgspec.convert(value, type_, strict=True, builtin_types=_NATIVE, dec_hook=_model)
+    except msgspec.ValidationError as error:
+        raise _mismatch(str(error), path) from error
+    except (TypeError, NameError) as error:
+        raise WrongType(
+            what=f"no value can be read as {_name(type_)}",
+            where=path,
+            why=str(error),
+            next_step="use plain types, dataclasses, msgspec.Structs or pydantic models",
+        ) from error
+
+
+def _model(type_: type[Any], value: Any) -> Any:
+    """Builds what msgspec does not know. A ValueError or TypeError here becomes a ValidationError with the field's path."""
+    if is_pydantic_model(type_):
+        if _pydantic_version() >= _PYDANTIC_BY_NAME:
+            return type_.model_validate(value, by_alias=True, by_name=True)
+        return type_.model_validate(value)
+    if isinstance(value, type_):
+        return value
+    raise TypeError(f"{_name(type_)} is not made of fields: make it a dataclass or msgspec.Struct")
+
+
+def _pydantic_version() -> tuple[int, ...]:
+    return tuple(int(part) for part in sys.modules["pydantic"].VERSION.split(".")[:2])
+
+
+def _mismatch(message: str, path: str) -> ValueMismatch:
+    found = _FIELD.search(message)
+    steps = found["steps"] if found else ""
+    return ValueMismatch(
+        what="the value is not of the type asked for",
+        why=message[: found.start()] if found else message,
+        next_step="if it was stored in an older shape, give new fields defaults, or read it without a type",
+        path=path + steps,
+    )
+
+
+def _name(type_: Any) -> str:
+    return type_.__qualname__ if isinstance(type_, type) else str(type_)
