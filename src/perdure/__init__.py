@@ -1,1 +1,126 @@
-"""Durable objects for Python."""
+"""Durable Objects for Python: named objects that exist once, handle one event at a time, and keep what they store.
+
+Everything that programs import is here, by name; all else may move on any day. See tests/workers/test_front_door.py.
+"""
+
+from perdure.model.errors import (
+    AwaitInTransaction,
+    BindingNotFound,
+    BodyUsed,
+    CallCycle,
+    ConfigError,
+    ConstructorFailed,
+    DataFolderLocked,
+    Disconnected,
+    EnvMismatch,
+    ForkedChild,
+    InvalidId,
+    LoadFailed,
+    MethodNotFound,
+    NestedTooDeep,
+    NoHandler,
+    ObjectAborted,
+    ObjectReset,
+    ObjectUnnamed,
+    OutsideGate,
+    Overloaded,
+    PerdureError,
+    RemoteError,
+    StorageBroken,
+    StorageFull,
+    StoreBroken,
+    StoreTooNew,
+    TimeLimitExceeded,
+    TooLarge,
+    TransactionEnded,
+    UnitTooLarge,
+    UnsupportedValue,
+    ValueMismatch,
+    WrongThread,
+    WrongType,
+    WrongValue,
+)
+from perdure.model.foreign import UNDEFINED, Map, Undefined
+from perdure.model.limits import Limits
+from perdure.model.object_id import ObjectId
+from perdure.objects.op import Op
+from perdure.objects.state import State
+from perdure.objects.storage.kv import SyncKv
+from perdure.objects.storage.storage import Storage
+from perdure.objects.storage.transaction import Transaction
+from perdure.web.body import Body
+from perdure.web.form import File, FormData
+from perdure.web.headers import Headers, HeadersInit
+from perdure.web.query import Query
+from perdure.web.request import Request
+from perdure.web.response import Response
+from perdure.workers.durable_object import DurableObject
+from perdure.workers.entrypoint import WorkerEntrypoint
+from perdure.workers.env import Env
+from perdure.workers.execution_context import ExecutionContext
+from perdure.workers.namespace import Namespace
+from perdure.workers.stub import Remote, Stub, stub_of
+
+__all__ = [
+    "UNDEFINED",
+    "AwaitInTransaction",
+    "BindingNotFound",
+    "Body",
+    "BodyUsed",
+    "CallCycle",
+    "ConfigError",
+    "ConstructorFailed",
+    "DataFolderLocked",
+    "Disconnected",
+    "DurableObject",
+    "Env",
+    "EnvMismatch",
+    "ExecutionContext",
+    "File",
+    "ForkedChild",
+    "FormData",
+    "Headers",
+    "HeadersInit",
+    "InvalidId",
+    "Limits",
+    "LoadFailed",
+    "Map",
+    "MethodNotFound",
+    "Namespace",
+    "NestedTooDeep",
+    "NoHandler",
+    "ObjectAborted",
+    "ObjectId",
+    "ObjectReset",
+    "ObjectUnnamed",
+    "Op",
+    "OutsideGate",
+    "Overloaded",
+    "PerdureError",
+    "Query",
+    "Remote",
+    "RemoteError",
+    "Request",
+    "Response",
+    "State",
+    "Storage",
+    "StorageBroken",
+    "StorageFull",
+    "StoreBroken",
+    "StoreTooNew",
+    "Stub",
+    "SyncKv",
+    "TimeLimitExceeded",
+    "TooLarge",
+    "Transaction",
+    "TransactionEnded",
+    "Undefined",
+    "UnitTooLarge",
+    "UnsupportedValue",
+    "ValueMismatch",
+    "WorkerEntrypoint",
+    "WrongThread",
+    "WrongType",
+    "WrongValue",
+    "stub_of",
+]

@@ -1,8 +1,8 @@
 """What of a class can be reached from outside: its hooks, its methods and its properties, found out once per class.
 
-Callable through a stub are public methods of the class and its bases. Not: names with a leading underscore, reserved names,
-static and class methods, class and instance attributes. So nobody calls by accident what was never meant to be called
-(API-16). See tests/workers/test_class_spec.py.
+Callable through a stub are public methods of the class and its bases. Not: names with a leading underscore, reserved
+names, static and class methods, class and instance attributes. So nobody calls by accident what was never meant to be
+called (API-16). See tests/workers/test_class_spec.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from perdure.model.errors import MethodNotFound, NoHandler, WrongType
 from perdure.model.limits import Limits
 from perdure.workers.durable_object import DurableObject
 from perdure.workers.entrypoint import WorkerEntrypoint
-from perdure.workers.reserved import OBJECT_HOOKS, RESERVED, WORKER_HOOKS
+from perdure.workers.reserved import OBJECT_HOOKS, RESERVED
 
 # What these bases define is the runtime's, not the user's.
 _BASES_WITHOUT_MEMBERS = frozenset({object, Generic, Protocol, DurableObject, WorkerEntrypoint})
@@ -40,10 +40,6 @@ class ClassSpec:
         self.methods = frozenset(public & methods)
         self.properties = frozenset(name for name in public if _is_property(members[name]))
         self.limits = _limits(cls)
-
-    @staticmethod
-    def of_entrypoint(cls: type[Any]) -> ClassSpec:
-        return ClassSpec(cls, hooks=WORKER_HOOKS)
 
     def method(self, target: object, name: str) -> Callable[..., Any]:
         """The method to call for an RPC, bound to the instance. Raises MethodNotFound."""
@@ -81,7 +77,7 @@ class ClassSpec:
         elif name.startswith("_"):
             why, next_step = "names with a leading underscore are private", "give the method a public name"
         elif _hides(target, name):
-            why, next_step = "it is an attribute of the instance, not a method of the class", "add a method that returns it"
+            why, next_step = "it is an attribute of the instance, not of the class", "add a method that returns it"
         elif hasattr(self.cls, name):
             why, next_step = "it is a static or class method, or a class attribute", "add a plain method"
         else:
@@ -116,7 +112,8 @@ def arguments_wanted(function: Callable[..., Any]) -> int:
         return ANY_NUMBER  # built in, without a signature: it has to cope with what handlers get
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return ANY_NUMBER
-    return sum(parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(parameter.kind in positional for parameter in parameters)
 
 
 def _members(cls: type[Any]) -> dict[str, Any]:
@@ -133,7 +130,7 @@ def _is_method(value: object) -> bool:
         return False
     if isinstance(value, functools.partialmethod | functools.singledispatchmethod):
         return True
-    # Also what decorators leave behind (functools.cache, compiled functions): it binds to the instance and can be called.
+    # Also what decorators leave behind (functools.cache, compiled functions): it binds to the instance.
     return callable(value) and hasattr(type(value), "__get__")
 
 

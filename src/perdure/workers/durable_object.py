@@ -1,7 +1,7 @@
 """The base of an object class.
 
-At run time it has a constructor and `setup` and nothing else, so that "has a handler" means "defines it" (API-5); type checkers
-see the other hooks with any signature, so that each may be declared with as many arguments as it needs. See
+At run time it has a constructor and `setup` and nothing else, so that "has a handler" means "defines it" (API-5); type
+checkers see the other hooks with any signature, so that each may be declared with as many arguments as it needs. See
 tests/workers/test_class_spec.py.
 """
 
@@ -20,9 +20,10 @@ E = TypeVar("E", default=Any)
 
 
 class DurableObject(Generic[E]):
-    """An object class derives from it: `class Counter(DurableObject["HitsEnv"])`. One instance lives per name at a time.
+    """An object class derives from it: `class Counter(DurableObject["HitsEnv"])`. One instance is live per name.
 
-    `self.ctx` is the object's state and storage, `self.env` the Worker's bindings. Public methods are callable through stubs.
+    `self.ctx` is the object's state and storage, `self.env` the Worker's bindings. Public methods are callable through
+    stubs.
     """
 
     limits: ClassVar[Limits]

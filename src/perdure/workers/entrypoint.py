@@ -16,7 +16,7 @@ E = TypeVar("E", default=Any)
 
 
 class WorkerEntrypoint(Generic[E]):
-    """`class Default(WorkerEntrypoint)` with `async def fetch(self, request)`. Made anew for each request: it keeps nothing."""
+    """`class Default(WorkerEntrypoint)` with `async def fetch(self, request)`. Each request has one of its own."""
 
     ctx: ExecutionContext
     env: E

@@ -36,7 +36,7 @@ class Env:
         return getattr(self, name) if isinstance(name, str) and name in self else self.__refuse(name)
 
     def __getattr__(self, name: str) -> Any:
-        # Only for what is no plain attribute: lists and dicts of variables are copied out, for `env` is shared by everyone.
+        # Only for what is no plain attribute. Lists and dicts are copied out: everyone has the same `env`.
         if name.startswith("__") or name not in self.__json:
             self.__refuse(name)
         return copy.deepcopy(self.__json[name])
@@ -81,9 +81,10 @@ class Env:
 def make_env(values: Mapping[str, Any], *, where: str = "") -> Env:
     """The `env` with these values. where: the file that names them, for messages."""
     env = Env()
+    json = {name: copy.deepcopy(value) for name, value in values.items() if _is_mutable(value)}
     object.__setattr__(env, "_Env__where", where)
-    object.__setattr__(env, "_Env__json", {name: copy.deepcopy(value) for name, value in values.items() if _is_mutable(value)})
-    env.__dict__.update({name: value for name, value in values.items() if not _is_mutable(value)})
+    object.__setattr__(env, "_Env__json", json)
+    env.__dict__.update({name: value for name, value in values.items() if name not in json})
     return env
 
 

@@ -1,7 +1,7 @@
 """`ctx` of a Worker's invocation: what it may leave running after its reply, and for how long.
 
-Background work may outlive the reply by 30 s, all of one invocation together; then it is cancelled and a warning names it. A
-failure in it is logged and reaches nobody. See tests/workers/test_execution_context.py.
+Background work may outlive the reply by 30 s, all of one invocation together; then it is cancelled and a warning names
+it. A failure in it is logged and reaches nobody. See tests/workers/test_execution_context.py.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ class ExecutionContext:
             self._timer = None
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("%s: work of wait_until() failed: %s", self._background.worker_name, _name_of(task), exc_info=error)
+            worker = self._background.worker_name
+            _log.error("%s: work of wait_until() failed: %s", worker, _name_of(task), exc_info=error)
 
 
 def _name_of(task: asyncio.Future[Any]) -> str:

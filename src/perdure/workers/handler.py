@@ -1,7 +1,7 @@
 """How a Worker's code is called for a request: the function `fetch` of its main module, or the class `Default`.
 
-A handler gets as many arguments, from the left, as it declares, may be `async` or not, and answers with a Response, or with a
-dict or list that is sent as JSON (API-1, API-3, API-4). See tests/workers/test_handler.py.
+A handler gets as many arguments, from the left, as it declares, may be `async` or not, and answers with a Response, or
+with a dict or list that is sent as JSON (API-1, API-3, API-4). See tests/workers/test_handler.py.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A project's own import space: its modules are imported under their plain names, and no other project can see or replace them.
+"""A project's own import space: its modules have their plain names there, and no other project sees or replaces them.
 
-Inside the project `import bank` finds the project's `bank.py`, before any installed package of that name. To the interpreter the
-module is `<hits>.bank`: registered in `sys.modules` under that name (dataclasses, typing and msgspec look annotations up there),
-so two Workers of one process, or two loads of one Worker, never share or shadow a module, and the host's own `bank` is another.
-See tests/workers/test_import_space.py.
+Inside the project `import bank` finds the project's `bank.py`, before any installed package of that name. To the
+interpreter the module is `<hits>.bank`: registered in `sys.modules` under that name (dataclasses, typing and msgspec
+look annotations up there), so two Workers of one process, or two loads of one Worker, never share or shadow a module,
+and the host's own `bank` is another. See tests/workers/test_import_space.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# Bytecode on disk knows its source by size and whole seconds of its time: an edit within the same second would run the old code.
+# Bytecode on disk knows its source by size and whole seconds of its time: an edit within the same second would run
+# the old code.
 BYTECODE_TRUSTED_AFTER_S = 2.0
 
 # What a project can't replace even for itself: its own classes must derive from this very package.
@@ -113,7 +114,7 @@ class ImportSpace(MetaPathFinder):
         if spec is None:
             return False
         if spec.loader is None or isinstance(spec.loader, NamespaceLoader):
-            # A mere folder (`redis/` with a dump in it) must not hide an installed package; Python ranks it last as well.
+            # A mere folder (`redis/` with a dump in it) must not hide an installed package; Python ranks it last, too.
             return top not in sys.modules and importlib.util.find_spec(top) is None
         return True
 

@@ -1,7 +1,7 @@
 """A project's main module, loaded and read: its handlers, its entry points and the object classes that bindings name.
 
-Only what the project itself defines counts (API-2), and all that is wrong with it is said at once and before anything runs. A
-module that fails leaves no trace in the interpreter. See tests/workers/test_loader.py.
+Only what the project itself defines counts (API-2), and all that is wrong with it is said at once and before anything
+runs. A module that fails leaves no trace in the interpreter. See tests/workers/test_loader.py.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from perdure.model.errors import LoadFailed, NoHandler, PerdureError
+from perdure.model.errors import LoadFailed, PerdureError
 from perdure.workers.class_spec import ClassSpec
-from perdure.workers.durable_object import DurableObject
 from perdure.workers.entrypoint import WorkerEntrypoint
 from perdure.workers.handler import EntrypointHandler, FunctionHandler, Handler
 from perdure.workers.import_space import ImportSpace
@@ -46,9 +45,9 @@ def load_program(
 ) -> Program:
     """Import `main` in an import space of its own and read what it defines.
 
-    name: the Worker's. root: the project's folder; modules are found beside `main` and there. class_names: the object classes
-    that the configuration names. config: the file to name in messages.
-    Raises LoadFailed if the file is missing or raises (the cause is chained), or if what it defines cannot be a Worker.
+    name: the Worker's. root: the project's folder; modules are found beside `main` and there. class_names: the object
+    classes that the configuration names. config: the file to name in messages. Raises LoadFailed if the file is
+    missing or raises (the cause is chained), or if what it defines cannot be a Worker.
     """
     shown_config = "" if config is None else str(config)
     if not main.is_file():
@@ -74,9 +73,7 @@ def load_program(
         raise
 
 
-def read_program(
-    modules: ImportSpace, main: ModuleType, *, class_names: Iterable[str] = (), label: str
-) -> Program:
+def read_program(modules: ImportSpace, main: ModuleType, *, class_names: Iterable[str] = (), label: str) -> Program:
     """Read the handlers and classes of a main module. Raises LoadFailed with all that is wrong with them."""
     problems: list[str] = []
     reader = _Reader(modules, main, problems)
@@ -106,7 +103,7 @@ class _Reader:
         entrypoints: dict[str, ClassSpec] = {}
         for name, value in self._names.items():
             if _is_class(value, WorkerEntrypoint) and self._is_own(value):
-                spec = self._checked(lambda value=value: ClassSpec.of_entrypoint(value))  # type: ignore[misc]
+                spec = self._checked(lambda value=value: ClassSpec(value, hooks=WORKER_HOOKS))  # type: ignore[misc]
                 if spec is not None:
                     entrypoints[name] = spec
         self._check_default()
@@ -114,7 +111,8 @@ class _Reader:
         used = sorted(hook for hook, function in functions.items() if function is not None)
         if default is not None and used:
             self._problems.append(
-                f"it has both a function `{used[0]}` and a class `Default`; a Worker has one default entry point: keep one"
+                f"it has both a function `{used[0]}` and a class `Default`, and a Worker has one default entry point: "
+                "keep one"
             )
         function = functions["fetch"]
         if function is not None:
@@ -159,8 +157,8 @@ class _Reader:
             self._problems.append(f"`Default` is {_kind(default)}; write `class Default(WorkerEntrypoint)`")
         elif not self._is_own(default):
             self._problems.append(
-                f"`Default` is imported from {default.__module__}, and only what the project defines can be an entry point; "
-                "derive a class from it"
+                f"`Default` is imported from {default.__module__}, and only what the project defines can be an entry "
+                "point; derive a class from it"
             )
 
     def _object_class(self, name: str) -> ClassSpec | None:
@@ -170,18 +168,22 @@ class _Reader:
             near = difflib.get_close_matches(name, own, n=1)
             known = ", ".join(sorted(own)) or "none"
             hint = f"did you mean {near[0]!r}?" if near else "define it there, or import it there from its module"
-            self._problems.append(f"a binding names the class {name!r}, which it does not define (its classes: {known}); {hint}")
+            self._problems.append(
+                f"a binding names the class {name!r}, which it does not define (its classes: {known}); {hint}"
+            )
         elif not isinstance(cls, type):
             self._problems.append(f"a binding names {name!r} as a class, but it is {_kind(cls)}")
         elif not self._is_own(cls):
             self._problems.append(
-                f"the class {name!r} is imported from {cls.__module__}, and only what the project defines can be an object class; "
-                "derive a class from it"
+                f"the class {name!r} is imported from {cls.__module__}, and only what the project defines can be an "
+                "object class; derive a class from it"
             )
         elif issubclass(cls, WorkerEntrypoint):
             self._problems.append(f"the class {name!r} is an entry point; an object class derives from DurableObject")
         elif not _takes_ctx_and_env(cls):
-            self._problems.append(f"the constructor of {name!r} has to take two arguments: `def __init__(self, ctx, env)`")
+            self._problems.append(
+                f"the constructor of {name!r} has to take two arguments: `def __init__(self, ctx, env)`"
+            )
         else:
             return self._checked(lambda: ClassSpec(cls))
         return None

@@ -1,7 +1,7 @@
 """A namespace: all objects of one class, found by name or by id.
 
-Making an id or a stub does no I/O and creates nothing; the same name is the same object everywhere and always; an id of another
-namespace is refused before anything is sent (API-12). See tests/workers/test_namespace.py.
+Making an id or a stub does no I/O and creates nothing; the same name is the same object everywhere and always; an id
+of another namespace is refused before anything is sent (API-12). See tests/workers/test_namespace.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from perdure.workers.stub import Stub
 
 D = TypeVar("D")
 
-# Ids of names that were used last: an id costs 3 us to compute and is needed for each call. With names of this length at most,
-# 10,000 of them hold about 5 MB.
+# Ids of names that were used last: an id costs 3 us to compute and is needed for each call. With names of this length
+# at most, 10,000 of them hold about 5 MB.
 IDS_KEPT_MAX = 10_000
 KEPT_NAME_CHARS_MAX = 256
 
@@ -87,7 +87,8 @@ class Namespace(Generic[D]):
     def __repr__(self) -> str:
         return f"<Namespace {self._home.spec.name}>"
 
-    # Cloudflare's names. Location hints are accepted and mean nothing: there is one place. Jurisdictions would be a promise.
+    # Cloudflare's names. Location hints are accepted and mean nothing: there is one place. Jurisdictions would be a
+    # promise.
 
     idFromName = id_from_name
     idFromString = id_from_string

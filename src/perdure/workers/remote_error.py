@@ -1,8 +1,8 @@
 """An exception that crosses a call: rebuilt for the caller as its own class where that is safe, else as RemoteError.
 
-Must stay true: no user code runs to rebuild one (no `__init__`, no `__new__`, no import); nothing of the far side stays alive
-through it (no frames, no cause, no mutable value shared); its far traceback is a note, without the runtime's own frames
-(API-77, API-78). See tests/workers/test_remote_error.py.
+Must stay true: no user code runs to rebuild one (no `__init__`, no `__new__`, no import); nothing of the far side
+stays alive through it (no frames, no cause, no mutable value shared); its far traceback is a note, without the
+runtime's own frames (API-77, API-78). See tests/workers/test_remote_error.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from perdure.model.value import transfer
 
 _OWN_FOLDER = str(Path(__file__).parents[1])
 
-# What these keep outside of `args` and `__dict__`; a value that can't cross is left out, the exception crosses without it.
+# What these keep outside of `args` and `__dict__`; a value that can't cross is left out, the exception crosses
+# without it.
 _BUILT_IN_STATE: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
     (OSError, ("errno", "strerror", "filename", "filename2")),
     (ImportError, ("msg", "name", "path")),
@@ -31,6 +32,7 @@ _BUILT_IN_STATE: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
     (NameError, ("name",)),
     (AttributeError, ("name",)),
 )
+_UNICODE_ERRORS = (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError)
 
 
 class Modules(Protocol):
@@ -73,12 +75,10 @@ def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | Non
     try:
         args = transfer(error.args, path=f"{cls.__name__}.args")
         attributes = {
-            name: _copied(value, f"{cls.__name__}.{name}")
-            for name, value in vars(error).items()
-            if name != "__notes__"
+            name: _copied(value, f"{cls.__name__}.{name}") for name, value in vars(error).items() if name != "__notes__"
         }
         made = _blank(cls, args)
-    except Exception:  # whatever keeps it from crossing (no value, a broken repr, odd arguments): it is then a RemoteError
+    except Exception:  # what keeps it from crossing is its own affair (no value, odd arguments): a RemoteError then
         return None
     made.__dict__.update(attributes)
     for base, names in _BUILT_IN_STATE:
@@ -101,12 +101,12 @@ def _class_at_caller(cls: type[BaseException], modules: Modules) -> object:
 
 def _blank(cls: type[Exception], args: tuple[Any, ...]) -> Exception:
     """An instance with these `args`, by the constructor of the built-in class below it: the user's own does not run."""
-    built_in: type[BaseException] = cls
-    while built_in.__module__ != "builtins" and built_in.__base__ is not None:
+    built_in: Any = cls
+    while built_in.__module__ != "builtins":
         built_in = built_in.__base__
-    made: Exception = built_in.__new__(cls, *args)  # type: ignore[assignment]  # of `cls`, which is an Exception
-    if built_in in (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError):
-        built_in.__init__(made, *args)  # these can't even be printed before their own __init__ ran
+    made: Exception = built_in.__new__(cls, *args)
+    if isinstance(made, _UNICODE_ERRORS):
+        built_in.__init__(made, *args)  # they cannot even be printed before
     made.args = args
     return made
 

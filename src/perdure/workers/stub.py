@@ -1,12 +1,13 @@
 """A stub: what stands for an object at its callers.
 
-Must stay true: a call begins when it is made, with its arguments copied then; calls through one stub start in the order made; a
-stub outlives resets, because it names the object and not an instance of it. See tests/workers/test_stub.py.
+Must stay true: a call begins when it is made, with its arguments copied then; calls through one stub start in the
+order made; a stub outlives resets, because it names the object and not an instance of it. See
+tests/workers/test_stub.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Coroutine, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from perdure.model.errors import WrongType
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Stub:
-    """An object at its callers, without the type of its class: `id`, `name`, `fetch`, and any method or property by name.
+    """An object at its callers, without the type of its class: `id`, `name`, `fetch`, and its methods and properties.
 
     Attributes that you set on it are your own and hide a method of that name.
     """
@@ -78,16 +79,14 @@ class Stub:
         self._send(MethodCall(home.spec, op, home.modules, method, copied, named, size_bytes))
         return op
 
-    def _read(self, name: str) -> Op[Any]:
-        op: Op[Any] = Op()
+    def _read(self, name: str, op: Op[Any]) -> None:
         home = self._home
         self._send(PropertyRead(home.spec, op, home.modules, name))
-        return op
 
     def _send(self, event: Event) -> None:
         if self._outbox is None:
             if current_object() is None:
-                # From outside of objects nothing has to be held back: no queue and no closures for the most common call.
+                # From outside of objects nothing is held back: no queue and no closures for the most common call.
                 self._home.residents.deliver(self._id, event)
                 return
             self._outbox = Outbox()
@@ -106,50 +105,29 @@ class _Delivery:
         self._home.residents.deliver(self._id, self._event)
 
 
-class Remote:
+class Remote(Op[Any]):
     """A member of a stub: call it, or await it to read a property. Nothing is sent before."""
 
-    __slots__ = ("_member", "_op", "_stub")
+    __slots__ = ("_asked", "_member", "_stub")
 
     def __init__(self, stub: Stub, member: str) -> None:
+        super().__init__()
         self._stub = stub
         self._member = member
-        self._op: Op[Any] | None = None
+        self._asked = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Op[Any]:
         """Call the method: the call begins now, with its arguments as they are now (API-17)."""
         return self._stub._call(self._member, args, kwargs)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self._reading().__await__()
-
-    def done(self) -> bool:
-        """Whether the property has been read; it is read once something waits for it."""
-        return self._op is not None and self._op.done()
-
-    def result(self) -> Any:
-        return self._reading().result()
-
-    def send(self, value: None) -> Any:
-        return self._reading().send(value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._reading().throw(*error)
-
-    def close(self) -> None:
-        if self._op is not None:
-            self._op.close()
+        if not self._asked:
+            self._asked = True
+            self._stub._read(self._member, self)
+        return super().__await__()
 
     def __repr__(self) -> str:
         return f"<Remote {self._member} of {self._stub!r}>"
-
-    def _reading(self) -> Op[Any]:
-        if self._op is None:
-            self._op = self._stub._read(self._member)
-        return self._op
-
-
-Coroutine.register(Remote)
 
 
 def stub_of(obj: object, /) -> Stub:

@@ -109,9 +109,7 @@ class Worker:
             await residents.close(grace_s)
         self.program.modules.close()
 
-    def _house(
-        self, class_name: str, spec: ClassSpec, housing: Housing, random_bytes: Callable[[int], bytes]
-    ) -> None:
+    def _house(self, class_name: str, spec: ClassSpec, housing: Housing, random_bytes: Callable[[int], bytes]) -> None:
         def make(state: State) -> object:
             return spec.cls(state, self.env)
 
