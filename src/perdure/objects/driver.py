@@ -89,9 +89,10 @@ class Driven:
             except StopIteration as stop:
                 result = stop.value
             except BaseException as error:
-                if self.fatal:
-                    instance.break_by_code(error)
-                raise
+                if not self.fatal or not isinstance(error, Exception):
+                    raise
+                instance.break_by_code(error)
+                raise asyncio.CancelledError from None  # told to every caller of the object instead
             else:
                 raised, result = None, _UNFINISHED
             finally:

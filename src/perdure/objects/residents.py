@@ -126,7 +126,10 @@ class Residents:
         self._idle.pop(instance.id.raw, None)
         instance.start(event)
         if self._tick is None:
-            self._tick = self.clock.call_later(TICK_S, self._on_tick)
+            self._keep_ticking()
+
+    def _keep_ticking(self) -> None:
+        self._tick = self.clock.call_later(TICK_S, self._on_tick)
 
     def _refusal(self, instance: Instance, event: Event) -> PerdureError | None:
         limits = self.limits
@@ -233,8 +236,8 @@ class Residents:
         now = self.clock.monotonic()
         self._evict(now)
         self._forget_failures(now)
-        if self._live:
-            self._tick = self.clock.call_later(TICK_S, self._on_tick)
+        if self._live or self._failing:
+            self._keep_ticking()
 
     def _evict(self, now: float) -> None:
         idle_s, pending_s = self.limits.idle.total_seconds(), self.limits.pending.total_seconds()

@@ -1,0 +1,459 @@
+"""Whatever an object awaits, its code runs again only inside its gate."""
+
+import asyncio
+import contextvars
+import sys
+import threading
+
+import anyio
+import pytest
+
+from perdure.core.gate import InputGate
+from perdure.objects.driver import DriverFactory, install
+from perdure.objects.member import CURRENT
+from tests.objects.test_scenarios import Plain
+from tests.objects.world import World, settle
+
+
+class Watched(Plain):
+    """Checks at each look that it runs inside its own gate, and that no other event does."""
+
+    def look(self):
+        gate: InputGate = self.ctx._instance.gate
+        assert gate.running == 1, "code ran outside of a step"
+        member = CURRENT.get()
+        assert member is not None and member.section.effective() is gate.top, "code ran outside of its section"
+
+
+async def wait_a_little():
+    await asyncio.sleep(0.01)
+
+
+async def by_gather(self):
+    async def part():
+        self.look()
+        await wait_a_little()
+        self.look()
+
+    await asyncio.gather(part(), part(), wait_a_little())
+
+
+async def by_task_group(self):
+    async def part():
+        await wait_a_little()
+        self.look()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(part())
+        group.create_task(part())
+
+
+async def by_timeout(self):
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await asyncio.sleep(5)
+    self.look()
+
+
+async def by_wait_for(self):
+    await asyncio.wait_for(wait_a_little(), 1)
+    self.look()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.sleep(5), 0.01)
+
+
+async def by_shield(self):
+    await asyncio.shield(wait_a_little())
+
+
+async def by_async_generator(self):
+    async def numbers():
+        try:
+            for n in range(3):
+                self.look()
+                await wait_a_little()
+                yield n
+        finally:
+            self.look()
+
+    assert [n async for n in numbers()] == [0, 1, 2]
+    async for _ in numbers():
+        break
+
+
+async def by_anyio_task_group(self):
+    async def part():
+        await anyio.sleep(0.01)
+        self.look()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(part)
+        group.start_soon(part)
+    with anyio.move_on_after(0.01):
+        await anyio.sleep(5)
+
+
+async def by_create_task(self):
+    async def part():
+        self.look()
+        await wait_a_little()
+        self.look()
+        return "done"
+
+    assert await asyncio.create_task(part()) == "done"
+
+
+async def by_future(self):
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.01, future.set_result, 1)
+    assert await future == 1
+
+
+async def by_lock(self):
+    lock = asyncio.Lock()
+
+    async def hold():
+        async with lock:
+            await wait_a_little()
+            self.look()
+
+    await asyncio.gather(hold(), hold())
+
+
+WAYS = [
+    by_gather,
+    by_task_group,
+    by_timeout,
+    by_wait_for,
+    by_shield,
+    by_async_generator,
+    by_anyio_task_group,
+    by_create_task,
+    by_future,
+    by_lock,
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_after_waiting_code_goes_on_inside_its_gate(world: World, way):
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def waits(self):
+            self.look()
+            await way(self)
+            self.look()
+            return "through"
+
+        return await watched.call(waits)
+
+    assert world.run(scenario) == "through"
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_while_an_event_waits_outside_another_runs_to_its_end(world: World, way):
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def waits(self):
+            await way(self)
+            return "waited"
+
+        waiting = watched.call(waits)
+        assert await watched.call("get", "a") is None
+        first_done = not waiting.done()
+        return first_done, await waiting
+
+    assert world.run(scenario) == (True, "waited")
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_in_a_section_everything_it_waits_for_goes_on_and_nothing_else_does(world: World, way):
+    inside = []
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def waits(self):
+            async with self.ctx.critical_section():
+                inside.append("in")
+                await way(self)
+                self.look()
+                inside.append("out")
+
+        waiting = watched.call(waits)
+        other = watched.call(lambda self: inside.append("other"))
+        await waiting
+        await other
+
+    world.run(scenario)
+    assert inside == ["in", "out", "other"]
+
+
+def test_a_result_of_a_thread_is_taken_up_inside_the_gate(tmp_path):
+    world = World(tmp_path, asyncio.SelectorEventLoop)
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def threaded(self):
+            result = await asyncio.to_thread(threading.get_ident)
+            self.look()
+            return result != threading.get_ident()
+
+        return await watched.call(threaded)
+
+    assert world.run(scenario)
+
+
+def test_a_timeout_on_the_first_step_cancels_inside_the_gate(world: World):
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def timed(self):
+            async with asyncio.timeout(0.01):
+                try:
+                    await asyncio.sleep(10)
+                finally:
+                    self.look()
+                    self.kv.put("cleaned", True)
+
+        with pytest.raises(TimeoutError):
+            await watched.call(timed)
+        return await watched.call("get", "cleaned")
+
+    assert world.run(scenario) is True
+
+
+def test_a_cancellation_that_arrives_at_the_gate_is_delivered_inside(world: World):
+    seen = []
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def cancelled(self):
+            try:
+                await asyncio.sleep(0.5)
+            except asyncio.CancelledError:
+                seen.append("cancelled")
+                self.look()
+                raise
+
+        async def event(self):
+            task = asyncio.create_task(cancelled(self))
+            self.task = task
+            await asyncio.sleep(0.4)
+
+        async def section(self):
+            async with self.ctx.critical_section():
+                # The task's sleep ends while the section is open: it waits at the gate, and is cancelled there.
+                await asyncio.sleep(0.3)
+                self.task.cancel()
+                await asyncio.sleep(0.3)
+                assert seen == []
+
+        started = watched.call(event)
+        await asyncio.sleep(0.3)
+        await watched.call(section)
+        await started
+
+    world.run(scenario)
+    assert seen == ["cancelled"]
+
+
+def test_a_call_from_a_to_b_and_back_to_a_returns(world: World):
+    async def scenario():
+        a, b = await world.get(Plain, "a"), await world.get(Plain, "b")
+
+        async def start(self):
+            self.kv.put("started", 1)
+            return await b.call(back)
+
+        async def back(self):
+            return await a.call("get", "started")
+
+        return await a.call(start)
+
+    assert world.run(scenario) == 1
+
+
+def test_tasks_of_the_host_program_never_meet_the_driver(world: World):
+    async def scenario():
+        await (await world.get(Plain)).call("get", "a")
+
+        async def own():
+            assert CURRENT.get() is None
+            return asyncio.current_task().get_coro().__name__
+
+        assert type(asyncio.get_running_loop().get_task_factory()) is DriverFactory
+        return await asyncio.create_task(own())
+
+    assert world.run(scenario) == "own"
+
+
+def test_the_host_programs_own_task_factory_goes_on_working(world: World):
+    made = []
+
+    def own(loop, coro, **options):
+        made.append(getattr(coro, "__name__", "?"))
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def scenario():
+        asyncio.get_running_loop().set_task_factory(own)
+        watched = await world.get(Watched)
+
+        async def child(self):
+            self.look()
+
+        async def parent(self):
+            await asyncio.create_task(child(self))
+
+        await watched.call(parent)
+        await asyncio.create_task(wait_a_little())
+
+    world.run(scenario)
+    assert {"child", "wait_a_little"} <= set(made)
+
+
+def test_a_factory_set_later_by_the_host_program_is_chained_to_at_the_next_event(world: World):
+    async def scenario():
+        watched = await world.get(Watched)
+        await watched.call("get", "a")
+        asyncio.get_running_loop().set_task_factory(lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options))
+
+        async def parent(self):
+            async def child():
+                self.look()
+
+            await asyncio.create_task(child())
+
+        await watched.call(parent)
+
+    world.run(scenario)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+def test_tasks_of_an_object_are_never_eager_even_if_the_host_programs_are(world: World):
+    order = []
+
+    async def scenario():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        watched = await world.get(Watched)
+
+        async def child(self):
+            self.look()
+            order.append("child")
+
+        async def parent(self):
+            task = asyncio.create_task(child(self))
+            order.append("parent")
+            await task
+
+        await watched.call(parent)
+
+    world.run(scenario)
+    assert order == ["parent", "child"]
+
+
+def test_installing_twice_chains_once(world: World):
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        first = install(loop)
+        assert install(loop) is first
+        assert first.previous is None
+
+    world.run(scenario)
+
+
+def test_a_task_in_an_empty_context_still_belongs_to_its_object(world: World):
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def child(self):
+            self.look()
+
+        async def parent(self):
+            await asyncio.get_running_loop().create_task(child(self), context=contextvars.Context())
+
+        await watched.call(parent)
+
+    world.run(scenario)
+
+
+def test_a_generator_left_behind_is_finalised_in_its_object(world: World):
+    closed = []
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def numbers(self):
+            try:
+                yield 1
+                await wait_a_little()
+                yield 2
+            finally:
+                self.look()
+                self.kv.put("closed", True)
+                closed.append(1)
+
+        async def leaves(self):
+            async for _ in numbers(self):
+                break
+
+        await watched.call(leaves)
+        await settle()
+        return await watched.call("get", "closed")
+
+    assert world.run(scenario) is True
+    assert closed == [1]
+
+
+def test_a_cancelled_child_that_never_ran_leaves_no_warning(world: World):
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def child():
+            raise AssertionError("never runs")
+
+        async def parent(self):
+            task = asyncio.create_task(child())
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        await watched.call(parent)
+
+    world.run(scenario)
+
+
+def test_the_driver_works_in_debug_mode(world: World):
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def waits(self):
+            for way in WAYS:
+                await way(self)
+            return "through"
+
+        return await watched.call(waits)
+
+    assert world.run(scenario, debug=True) == "through"
+
+
+def test_the_driver_works_on_uvloop(tmp_path):
+    uvloop = pytest.importorskip("uvloop")
+    world = World(tmp_path, uvloop.new_event_loop)
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def waits(self):
+            for way in WAYS:
+                await way(self)
+                self.look()
+            return await asyncio.to_thread(lambda: "through")
+
+        return await watched.call(waits)
+
+    assert world.run(scenario) == "through"
