@@ -1,7 +1,11 @@
 """Durable Objects for Python: named objects that exist once, handle one event at a time, and keep what they store.
 
-Everything that programs import is here, by name; all else may move on any day. See tests/workers/test_front_door.py.
+Everything that programs import is here, by name; all else may move on any day. What needs a loop, a parser or SQLite is
+imported when it is first asked for, so `import perdure` alone costs milliseconds. See tests/workers/test_front_door.py.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from perdure.model.errors import (
     AwaitInTransaction,
@@ -43,23 +47,25 @@ from perdure.model.errors import (
 from perdure.model.foreign import UNDEFINED, Map, Undefined
 from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
-from perdure.objects.op import Op
-from perdure.objects.state import State
-from perdure.objects.storage.kv import SyncKv
-from perdure.objects.storage.storage import Storage
-from perdure.objects.storage.transaction import Transaction
-from perdure.web.body import Body
-from perdure.web.form import File, FormData
-from perdure.web.headers import Headers, HeadersInit
-from perdure.web.query import Query
-from perdure.web.request import Request
-from perdure.web.response import Response
-from perdure.workers.durable_object import DurableObject
-from perdure.workers.entrypoint import WorkerEntrypoint
-from perdure.workers.env import Env
-from perdure.workers.execution_context import ExecutionContext
-from perdure.workers.namespace import Namespace
-from perdure.workers.stub import Remote, Stub, stub_of
+
+if TYPE_CHECKING:
+    from perdure.objects.op import Op
+    from perdure.objects.state import State
+    from perdure.objects.storage.kv import SyncKv
+    from perdure.objects.storage.storage import Storage
+    from perdure.objects.storage.transaction import Transaction
+    from perdure.web.body import Body
+    from perdure.web.form import File, FormData
+    from perdure.web.headers import Headers, HeadersInit
+    from perdure.web.query import Query
+    from perdure.web.request import Request
+    from perdure.web.response import Response
+    from perdure.workers.durable_object import DurableObject
+    from perdure.workers.entrypoint import WorkerEntrypoint
+    from perdure.workers.env import Env
+    from perdure.workers.execution_context import ExecutionContext
+    from perdure.workers.namespace import Namespace
+    from perdure.workers.stub import Remote, Stub, stub_of
 
 __all__ = [
     "UNDEFINED",
@@ -124,3 +130,40 @@ __all__ = [
     "WrongValue",
     "stub_of",
 ]
+
+# The same as the imports under TYPE_CHECKING, which a test holds to it.
+_HOME_OF = {
+    "Body": "perdure.web.body",
+    "DurableObject": "perdure.workers.durable_object",
+    "Env": "perdure.workers.env",
+    "ExecutionContext": "perdure.workers.execution_context",
+    "File": "perdure.web.form",
+    "FormData": "perdure.web.form",
+    "Headers": "perdure.web.headers",
+    "HeadersInit": "perdure.web.headers",
+    "Namespace": "perdure.workers.namespace",
+    "Op": "perdure.objects.op",
+    "Query": "perdure.web.query",
+    "Remote": "perdure.workers.stub",
+    "Request": "perdure.web.request",
+    "Response": "perdure.web.response",
+    "State": "perdure.objects.state",
+    "Storage": "perdure.objects.storage.storage",
+    "Stub": "perdure.workers.stub",
+    "SyncKv": "perdure.objects.storage.kv",
+    "Transaction": "perdure.objects.storage.transaction",
+    "WorkerEntrypoint": "perdure.workers.entrypoint",
+    "stub_of": "perdure.workers.stub",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'perdure' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
