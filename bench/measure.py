@@ -64,6 +64,7 @@ def measure(installation: Installation, row: Row, side: str, *, run: int, second
         per_1000 = None
         if row.writes:
             again = plan_of(row, server.port, row.kind, seconds=side_pass_s, seed=run)
-            again = replace(again, prefix="again-")  # new objects have to be new
+            if row.kind == "new-name":
+                again = replace(again, prefix="again-")  # new objects have to be new
             per_1000 = syncs.count(server.pids(), lambda: run_load(again).requests_all)
     return Measurement(row.key, side, run, result, cpu_used_s / (seconds + side_pass_s), per_1000)

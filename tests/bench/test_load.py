@@ -113,6 +113,19 @@ def test_an_increment_lost_between_two_others_voids_the_run() -> None:
         run(forgets_one, "increment")
 
 
+def test_one_value_answered_to_two_increments_voids_the_run() -> None:
+    counters = Counters()
+
+    def repeats_one(method: str, path: str) -> bytes:
+        answer = counters(method, path)
+        if counters.posts == 60 and method == "POST":
+            return reply(str(counters.held[path] - 1))
+        return answer
+
+    with pytest.raises(load.Void, match="answered up to"):
+        run(repeats_one, "increment")
+
+
 def test_an_increment_answered_and_not_kept_voids_the_run() -> None:
     counters = Counters()
 
