@@ -1,0 +1,434 @@
+"""One client connection: bytes in, requests one after another, and no more of either than the handler has room for.
+
+Each request is parsed only when the one before it is answered, so pipelined requests are answered in order, and what
+waits is raw bytes with a bound. Every state that waits for the client has a deadline. See tests/edge/test_bytes.py,
+tests/edge/test_pipelining.py and tests/edge/test_timeouts.py.
+"""
+
+import asyncio
+from enum import IntEnum
+from typing import Final, cast
+
+from typing_extensions import override
+
+from perdure.edge.exchange import Exchange, disconnected
+from perdure.edge.head import CONNECTING_IP, Fields, Head, origin_of, target_of
+from perdure.edge.message import MessageParser
+from perdure.edge.peers import plain_address
+from perdure.edge.refusal import Refused, refusal_bytes
+from perdure.edge.site import RequestLog, Site
+
+_NEVER: Final = float("inf")
+
+
+class Phase(IntEnum):
+    """Where a connection stands in what its client sends."""
+
+    HEAD = 0
+    """In a head, or before one."""
+    BODY = 1
+    """In the body of a request that is being answered."""
+    HELD = 2
+    """Behind a whole request that is being answered."""
+    DISCARD = 3
+    """In a body whose request is answered."""
+    LINGER = 4
+    """Behind a refused request: whatever comes is not read."""
+    CLOSED = 5
+
+
+HEAD, BODY, HELD, DISCARD, LINGER, CLOSED = Phase
+
+
+class Connection(asyncio.Protocol):
+    """Made by the server for each client; driven by its transport, its exchange and the site's clock."""
+
+    __slots__ = (
+        *("_at", "_client_ip", "_discarded", "_exchange", "_host", "_origin", "_out", "_out_bytes", "_parser", "_peer"),
+        *("_phase", "_read_deadline", "_reading_paused", "_stalled_bytes", "_stash", "_transport", "_writable"),
+        *("_write_deadline", "loop", "site", "write_paused"),
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.loop = site.loop
+        self._parser = MessageParser(site.limits)
+        self._phase = HEAD
+        self._exchange: Exchange | None = None
+        # What the client sent and nobody has parsed: `_stash` from `_at` on.
+        self._stash = b""
+        self._at = 0
+        self._discarded = 0
+        # Answers to pipelined requests, which leave together.
+        self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._peer: bytes | None = None
+        self._client_ip: str | None = None
+        self._host: bytes | None = None
+        self._origin = ""
+        self._reading_paused = False
+        self.write_paused = False
+        self._writable: asyncio.Future[None] | None = None
+        self._stalled_bytes = 0
+        self._read_deadline = self._write_deadline = _NEVER
+
+    # -- the transport
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        limits = self.site.limits
+        self._transport.set_write_buffer_limits(high=limits.write_ahead_bytes)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple) and peer:
+            self._client_ip = plain_address(str(peer[0]))
+            self._peer = self._client_ip.encode()
+        full = len(self.site.connections) >= limits.connections
+        self.site.joined(self)
+        if full:
+            self._refuse(Refused(503, "too many connections"))
+        else:
+            self._read_deadline = self.site.after(limits.keep_alive_s)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._stash:
+            self._hold(self._stash[self._at :] + data, 0)
+        elif self._phase == HELD:
+            self._hold(data, 0)
+        else:
+            self._parse(data, 0)
+
+    @override
+    def eof_received(self) -> None:
+        # Half-closing clients are rare and one that left looks the same: an end of input is the end of the connection.
+        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._phase = CLOSED
+        self._stash = b""
+        self.site.left(self)
+        self.resume_writing()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone(disconnected(), cancel=self.site.cancel_on_disconnect)
+        del self._parser  # it holds this connection, and only the collector would find the two
+
+    @override
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self._stalled_bytes = self._transport.get_write_buffer_size()
+        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+
+    @override
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        self._write_deadline = _NEVER
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    # -- reading
+
+    def _parse(self, data: bytes, at: int) -> None:
+        size = len(data)
+        parser = self._parser
+        try:
+            while at < size:
+                phase = self._phase
+                if phase == HEAD:
+                    at = self._parse_head(parser, data, at)
+                elif phase in (BODY, DISCARD):
+                    exchange = self._exchange
+                    if exchange is not None and exchange.waiting_bytes >= self.site.limits.read_ahead_bytes:
+                        self._hold(data, at)
+                        break
+                    at = parser.feed_body(data, at)
+                    self._take_body(parser, exchange)
+                elif phase == HELD:
+                    self._hold(data, at)
+                    break
+                else:
+                    return
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        exchange = self._exchange
+        if exchange is not None and not exchange.started:
+            exchange.start()
+
+    def _parse_head(self, parser: MessageParser, data: bytes, at: int) -> int:
+        first = parser.at_start
+        at = parser.feed_head(data, at)
+        head = parser.head
+        if head is not None:
+            self._begin(parser, head)
+        elif first:
+            self._read_deadline = self.site.after(self.site.limits.head_s)
+        return at
+
+    def _begin(self, parser: MessageParser, head: Head) -> None:
+        site = self.site
+        if head.host != self._host:
+            self._origin = origin_of(site.scheme, head.host)
+            self._host = head.host
+        target = target_of(parser.target, self._origin)
+        fields = parser.fields
+        client_ip = self._identify(head, fields)
+        has_body = head.chunked or head.length is not None
+        self._exchange = Exchange(
+            self,
+            parser.method,
+            self._origin,
+            target,
+            fields,
+            client_ip,
+            http_10=parser.http_10,
+            keep_alive=parser.keep_alive,
+            has_body=has_body,
+            expects_continue=head.expects_continue and not parser.done,
+        )
+        if parser.done:
+            self._message_done(parser)
+        else:
+            self._phase = BODY
+            self._expect_body()
+
+    def _identify(self, head: Head, fields: Fields) -> str | None:
+        if head.claims_address:
+            fields[:] = [field for field in fields if field[0] != CONNECTING_IP]
+        client_ip = self._client_ip
+        if client_ip is None or self._peer is None:
+            return None
+        if not head.forwarded:
+            fields.append((CONNECTING_IP, self._peer))
+            return client_ip
+        client_ip = self.site.proxies.client_ip(client_ip, head.forwarded)
+        fields.append((CONNECTING_IP, client_ip.encode()))
+        return client_ip
+
+    def _take_body(self, parser: MessageParser, exchange: Exchange | None) -> None:
+        parts = parser.parts
+        if parts:
+            for part in parts:
+                if exchange is not None:
+                    exchange.body_part(part)
+                else:
+                    self._discarded += len(part)
+            parts.clear()
+            if exchange is not None and exchange.body_bytes > self.site.limits.body_bytes:
+                raise Refused(413, "the body is too large")
+            if self._discarded > self.site.limits.discard_bytes:
+                self._linger()
+                return
+        if parser.done:
+            self._message_done(parser)
+        else:
+            self._expect_body()
+
+    def _message_done(self, parser: MessageParser) -> None:
+        parser.next()
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.body_complete()
+            self._phase = HELD
+            self._read_deadline = _NEVER
+        else:
+            self._await_request()
+
+    def _expect_body(self) -> None:
+        waits_for_us = self._exchange is not None and self._exchange.expects_continue
+        self._read_deadline = _NEVER if waits_for_us else self.site.after(self.site.limits.body_idle_s)
+
+    def _hold(self, data: bytes, at: int) -> None:
+        self._stash = data
+        self._at = at
+        if len(data) - at > self.site.limits.read_ahead_bytes or self._phase == BODY:
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        if self._phase == BODY:
+            self._read_deadline = _NEVER  # it is the handler that is slow
+        if not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def _parse_stash(self) -> None:
+        data, at = self._stash, self._at
+        self._stash = b""
+        self._at = 0
+        if data:
+            self._parse(data, at)
+        if not self._stash and self._phase != CLOSED:
+            self._resume_reading()
+
+    # -- what the exchange asks
+
+    def resume_body(self) -> None:
+        """The handler has taken what it was given of the body."""
+        if self._phase == BODY:
+            self._expect_body()
+            self._parse_stash()
+
+    def write(self, data: bytes) -> None:
+        """Send a part of an answer, after all that was written before."""
+        if self._phase != CLOSED:
+            self._flush()
+            self._transport.write(data)
+
+    def write_last(self, data: bytes) -> None:
+        """Send the end of an answer; it may wait for the next one if the request for that is here already."""
+        if self._phase == CLOSED:
+            return
+        if not self._stash and not self._out:
+            self._transport.write(data)
+            return
+        self._out.append(data)
+        self._out_bytes += len(data)
+        if not self._stash or self._out_bytes > self.site.limits.write_ahead_bytes:
+            self._flush()
+
+    async def wait_writable(self) -> None:
+        """Until the client has taken enough of what was written, or is gone."""
+        while self.write_paused:
+            self._writable = self.loop.create_future()
+            try:
+                await self._writable
+            finally:
+                self._writable = None
+
+    def exchange_ended(self, exchange: Exchange, *, complete: bool) -> None:
+        """The task of an exchange is over; the answer was written to its end if `complete`."""
+        if self.site.on_request is not None:
+            self._log(exchange, complete=complete)
+        if self._exchange is not exchange:
+            return  # the client was gone before, or was told something else
+        self._exchange = None
+        if not complete:
+            self.abort()
+        elif not exchange.keep_alive or self.site.draining:
+            self._close()
+        elif self._phase == HELD:
+            self._await_request()
+            if self._stash:
+                self.loop.call_soon(self._proceed, context=self.site.context)
+        else:
+            self._discarded = 0
+            self._phase = DISCARD
+            self._expect_body()
+            self._parse_stash()
+
+    def abort(self) -> None:
+        """Drop the connection as it is."""
+        self._phase = CLOSED
+        self._transport.abort()
+
+    def drain(self) -> None:
+        """Close if no request is running or arriving; else the answer to it will be the last."""
+        if self._phase == HEAD and self._parser.at_start and not self._stash:
+            self._close()
+
+    # -- between requests
+
+    def _await_request(self) -> None:
+        self._phase = HEAD
+        self._read_deadline = self.site.after(self.site.limits.keep_alive_s)
+
+    def _proceed(self) -> None:
+        if self._phase != HEAD:
+            return
+        self._parse_stash()
+        if self._out:
+            # Answers leave together as long as the handlers give them at once; one that waits lets those before it go.
+            self.loop.call_soon(self._flush_unless_grown, len(self._out), context=self.site.context)
+
+    def _flush_unless_grown(self, seen: int) -> None:
+        if len(self._out) <= seen:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._out:
+            data = b"".join(self._out)
+            self._out.clear()
+            self._out_bytes = 0
+            if self._phase != CLOSED:
+                self._transport.write(data)
+
+    # -- ends
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer in the place of a handler, and read no more."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_gone(disconnected(refused.why), cancel=self.site.cancel_on_disconnect)
+            if exchange.head_sent:
+                self.abort()
+                return
+        self._flush()
+        head_only = exchange is not None and exchange.method == "HEAD"
+        self._transport.write(refusal_bytes(refused, date_line=self.site.date_line, head_only=head_only))
+        if exchange is not None and exchange.started:
+            exchange.status = refused.status  # its end will be logged
+        elif self.site.on_request is not None:
+            method, target = self._parser.method, self._parser.target.decode("latin-1")
+            self.site.on_request(RequestLog(method, target, refused.status, 0.0, self._client_ip, True))
+        self._linger()
+
+    def _linger(self) -> None:
+        self._stash = b""
+        if self._transport.is_closing():
+            return
+        self._phase = LINGER
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._read_deadline = self.site.after(self.site.limits.linger_s)
+        self._resume_reading()
+
+    def _close(self) -> None:
+        self._flush()
+        if self._stash or self._phase in (BODY, DISCARD):
+            self._linger()
+            return
+        self._phase = CLOSED
+        self._read_deadline = _NEVER
+        self._stalled_bytes = self._transport.get_write_buffer_size()
+        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+        self._transport.close()
+
+    def tick(self, now: float) -> None:
+        """Act on the deadlines that have passed."""
+        if self._read_deadline <= now:
+            self._read_timed_out()
+        if self._write_deadline <= now:
+            waiting_bytes = self._transport.get_write_buffer_size()
+            if 0 < waiting_bytes < self._stalled_bytes:
+                self._stalled_bytes = waiting_bytes
+                self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+            else:
+                self.abort()
+
+    def _read_timed_out(self) -> None:
+        self._read_deadline = _NEVER
+        if self._phase == HEAD and not self._parser.at_start:
+            self._refuse(Refused(408, "the request head took too long"))
+        elif self._phase == BODY:
+            self._refuse(Refused(408, "the request body took too long"))
+        elif self._phase == HEAD:
+            self._close()
+        else:
+            self.abort()
+
+    def _log(self, exchange: Exchange, *, complete: bool) -> None:
+        on_request = self.site.on_request
+        if on_request is not None:
+            elapsed_ms = (self.loop.time() - exchange.started_s) * 1000
+            on_request(
+                RequestLog(exchange.method, exchange.target, exchange.status, elapsed_ms, exchange.client_ip, complete)
+            )

@@ -1,0 +1,275 @@
+"""One request and its response: the handler runs once, in a task of its own, and exactly one answer leaves, whole or
+not at all.
+
+An answer that fails midway ends the connection without its end mark, so no client takes a part for the whole. See
+tests/edge/test_responses.py and tests/edge/test_disconnects.py.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
+
+from perdure.edge.head import Fields
+from perdure.edge.incoming import IncomingBody
+from perdure.edge.outgoing import Outgoing, outgoing
+from perdure.model.errors import Disconnected, PerdureError, WrongType
+from perdure.web.body import Content, close_content
+from perdure.web.request import Request
+from perdure.web.response import Response
+
+if TYPE_CHECKING:
+    from perdure.edge.connection import Connection
+
+TASK_NAME: Final = "perdure request"
+# A body below it leaves in one piece with its head; above, joining them would only copy.
+JOINED_BYTES_MAX: Final = 16 * 1024
+# A stream that never waits (a generator over data in memory) lets others run after this much.
+STREAM_TURN_BYTES: Final = 64 * 1024
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Exchange:
+    """Made by the connection for each head that it takes."""
+
+    __slots__ = (
+        *(
+            "_body",
+            "_chunks",
+            "_connection",
+            "_content_complete",
+            "_fields",
+            "_origin",
+            "_request",
+            "_responded",
+            "_task",
+        ),
+        *("_target", "body_bytes", "client_ip", "expects_continue", "gone", "has_body", "head_sent", "http_10"),
+        *("keep_alive", "method", "started_s", "status"),
+    )
+
+    def __init__(
+        self,
+        connection: "Connection",
+        method: str,
+        origin: str,
+        target: str,
+        fields: Fields,
+        client_ip: str | None,
+        *,
+        http_10: bool,
+        keep_alive: bool,
+        has_body: bool,
+        expects_continue: bool,
+    ) -> None:
+        self._connection = connection
+        self.method = method
+        self._origin = origin
+        self._target = target
+        self._fields = fields
+        self.client_ip = client_ip
+        self.http_10 = http_10
+        self.keep_alive = keep_alive
+        self.has_body = has_body
+        self.expects_continue = expects_continue
+        self._chunks: list[bytes] = []
+        self._body: IncomingBody | None = None
+        self.body_bytes = 0
+        self._content_complete = not has_body
+        self._task: asyncio.Task[None] | None = None
+        self._request: Request | None = None
+        self._responded = False
+        self.gone = False
+        self.head_sent = False
+        self.started_s = 0.0
+        self.status = 0
+
+    # -- what the connection tells
+
+    @property
+    def started(self) -> bool:
+        return self._task is not None
+
+    @property
+    def target(self) -> str:
+        return self._target
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of the body, not taken by the handler yet."""
+        return self.body_bytes if self._body is None else self._body.waiting_bytes
+
+    def start(self) -> None:
+        loop = self._connection.loop
+        if self._connection.site.on_request is not None:
+            self.started_s = loop.time()
+        self._task = loop.create_task(self._run(), name=TASK_NAME)
+
+    def body_part(self, part: bytes) -> None:
+        self.body_bytes += len(part)
+        self.expects_continue = False  # the client did not wait for it
+        if self._body is not None:
+            self._body.feed(part)
+        elif not self._responded:
+            self._chunks.append(part)
+
+    def body_complete(self) -> None:
+        self._content_complete = True
+        if self._body is not None:
+            self._body.complete()
+
+    def client_gone(self, error: PerdureError, *, cancel: bool) -> None:
+        """No answer can leave any more: the body's reader is told, and the task ended if `cancel` or if it streams."""
+        self.gone = True
+        if self._body is not None:
+            self._body.fail(error)
+        if self._task is not None and (cancel or self._responded):
+            self._task.cancel()
+
+    # -- the task
+
+    async def _run(self) -> None:
+        complete = False
+        try:
+            response, content = await self._answer()
+            self._responded = True
+            if self.gone:
+                await _drop(content)
+            else:
+                complete = await self._send(response, content)
+        finally:
+            self._end_body()
+            self._connection.exchange_ended(self, complete=complete)
+
+    async def _answer(self) -> tuple[Response, Content]:
+        site = self._connection.site
+        try:
+            self._request = request = self._received()
+            response = await site.handler(request)
+            if not isinstance(response, Response):
+                raise WrongType(
+                    what=f"a handler returned {type(response).__name__}",
+                    next_step="return a Response for every request",
+                )
+            return response, response.take_body()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except asyncio.CancelledError as error:
+            task = self._task
+            if self.gone or task is None or task.cancelling():
+                raise
+            failure: BaseException = error  # the handler's own doing
+        except BaseException as error:
+            failure = error
+        if not self.gone:
+            site.handler_failed(failure, self._request)
+        overloaded = getattr(failure, "overloaded", False) is True
+        response = Response("Service Unavailable", 503) if overloaded else Response("Internal Server Error", 500)
+        return response, response.take_body()
+
+    def _received(self) -> Request:
+        content: Content = None
+        if self._content_complete:
+            if self.has_body:
+                content = b"".join(self._chunks)
+        else:
+            content = self._body = IncomingBody(self, self._chunks)
+            if self.gone:
+                self._body.fail(disconnected())
+        self._chunks = []
+        return Request.received(self.method, self._origin, self._target, self._fields, content, self.client_ip)
+
+    def body_wanted(self) -> None:
+        """The handler waits for more of the body."""
+        if self.expects_continue:
+            self.expects_continue = False
+            if not self.head_sent:
+                self._connection.write(CONTINUE)
+        self._connection.resume_body()
+
+    async def _send(self, response: Response, content: Content) -> bool:
+        connection = self._connection
+        site = connection.site
+        # A client that was never told to continue may send the body or not: the connection cannot be used again.
+        keep_alive = self.keep_alive and not site.draining and not self.expects_continue
+        plan = outgoing(
+            response,
+            content,
+            head_only=self.method == "HEAD",
+            http_10=self.http_10,
+            keep_alive=keep_alive,
+            date_line=site.date_line,
+        )
+        self.keep_alive = plan.keep_alive
+        self.head_sent = True
+        self.status = response.status
+        if content is None or not plan.with_body:
+            connection.write_last(plan.head)
+            await _drop(content)
+        elif not isinstance(content, bytes):
+            connection.write(plan.head)
+            return await self._stream(plan, content)
+        elif len(content) <= JOINED_BYTES_MAX:
+            connection.write_last(plan.head + content)
+        else:
+            connection.write(plan.head)
+            connection.write(content)
+        return True
+
+    async def _stream(self, plan: Outgoing, content: AsyncIterator[bytes]) -> bool:
+        try:
+            sent = await self._pump(plan, content)
+        except asyncio.CancelledError:
+            if self.gone:
+                return False
+            raise
+        except Exception as error:
+            if not self.gone:
+                self._connection.site.handler_failed(error, self._request)
+            return False
+        finally:
+            await close_content(content)
+        if plan.length is not None and sent != plan.length:
+            mismatch = WrongType(
+                what=f"a response declared {plan.length} bytes and its stream gave {sent}",
+                next_step="leave content-length out, or make it what the stream gives",
+            )
+            self._connection.site.handler_failed(mismatch, self._request)
+            return False
+        if plan.chunked:
+            self._connection.write(b"0\r\n\r\n")
+        return True
+
+    async def _pump(self, plan: Outgoing, content: AsyncIterator[bytes]) -> int:
+        connection = self._connection
+        sent = turn = 0
+        async for chunk in content:
+            size = len(chunk)
+            if not size:
+                continue
+            sent += size
+            if plan.length is not None and sent > plan.length:
+                break
+            connection.write(b"%x\r\n%b\r\n" % (size, chunk) if plan.chunked else chunk)
+            if connection.write_paused:
+                turn = 0
+                await connection.wait_writable()
+            else:
+                turn += size
+                if turn >= STREAM_TURN_BYTES:
+                    turn = 0
+                    await asyncio.sleep(0)
+        return sent
+
+    def _end_body(self) -> None:
+        # A body ends with its request, also for a reader that outlives the handler.
+        if self._body is not None and not self._content_complete:
+            self._body.fail(disconnected("its request was answered"))
+
+
+def disconnected(why: str = "the client closed the connection") -> Disconnected:
+    return Disconnected(what="the request's body broke off", why=why)
+
+
+async def _drop(content: Content) -> None:
+    if content is not None and not isinstance(content, bytes):
+        await close_content(content)

@@ -1,0 +1,81 @@
+"""Response heads: framing is decided here and nowhere else, so a body is always as long as its head says.
+
+Fields that a handler set about the connection or the framing are dropped, but for a Content-Length that we can hold it
+to. See tests/edge/test_responses.py.
+"""
+
+import re
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from perdure.web.body import Content
+from perdure.web.response import NULL_BODY_STATUSES, Response
+
+_STATUS_LINES: Final = MappingProxyType(
+    {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+)
+_OURS: Final = frozenset(
+    (
+        *("connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer"),
+        *("transfer-encoding", "upgrade"),
+    )
+)
+_DIGITS = re.compile(r"[0-9]{1,18}")
+
+
+class Outgoing(NamedTuple):
+    """A response's head as bytes, and how its body follows."""
+
+    head: bytes
+    with_body: bool
+    """Whether a body follows at all; not for HEAD and 304."""
+    length: int | None
+    """How long a streamed body has to be; None: as long as it is."""
+    chunked: bool
+    keep_alive: bool
+
+
+def status_line(status: int, text: str) -> str:
+    """The first line of a response, with the standard's own phrase if there is no text."""
+    if text:
+        return f"HTTP/1.1 {status} {text}\r\n"
+    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+
+
+def outgoing(
+    response: Response, content: Content, *, head_only: bool, http_10: bool, keep_alive: bool, date_line: str
+) -> Outgoing:
+    """The head of a response, and how to send its content."""
+    status = response.status
+    fields = ""
+    declared: int | None = None
+    for name, value in response.sent_fields():
+        if name not in _OURS:
+            fields += f"{name}: {value}\r\n"
+            if name == "date":
+                date_line = ""
+        elif name == "content-length" and _DIGITS.fullmatch(value):
+            declared = int(value)
+        elif name == "connection" and value.lower() == "close":
+            keep_alive = False
+    length: int | None
+    chunked = False
+    if isinstance(content, bytes):
+        length = len(content)
+    elif content is None:
+        length = declared if head_only or status == 304 else (None if status in NULL_BODY_STATUSES else 0)
+        if length is None and status not in NULL_BODY_STATUSES:
+            length = 0
+    else:
+        length = declared
+        if length is None and not head_only:
+            chunked = not http_10
+            keep_alive = (
+                keep_alive and chunked
+            )  # HTTP/1.0 knows the end of such a body only by the end of the connection
+    framing = "transfer-encoding: chunked\r\n" if chunked else "" if length is None else f"content-length: {length}\r\n"
+    persistence = "connection: close\r\n" if not keep_alive else "connection: keep-alive\r\n" if http_10 else ""
+    head = f"{status_line(status, response.status_text)}{date_line}{fields}{framing}{persistence}\r\n"
+    with_body = content is not None and not head_only
+    return Outgoing(head.encode("latin-1"), with_body, length, chunked, keep_alive)
