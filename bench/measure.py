@@ -26,7 +26,7 @@ class Measurement:
     side: str
     run: int
     result: load.Result
-    server_cpu_share: float  # of one core, all processes of the server, warm-up and checks included
+    server_cpu_us: float  # processor time per request, all processes of the server, warm-up and checks included
     syncs_per_1000: float | None
 
 
@@ -67,4 +67,4 @@ def measure(installation: Installation, row: Row, side: str, *, run: int, second
             if row.kind == "new-name":
                 again = replace(again, prefix="again-")  # new objects have to be new
             per_1000 = syncs.count(server.pids(), lambda: run_load(again).requests_all)
-    return Measurement(row.key, side, run, result, cpu_used_s / (seconds + side_pass_s), per_1000)
+    return Measurement(row.key, side, run, result, cpu_used_s / result.requests_all * 1e6, per_1000)
