@@ -7,6 +7,7 @@ never reorder. At most `COMMITTERS_MAX` threads serve all stores of a process. S
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -72,3 +73,63 @@ class CommitterPool:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+
+
+class Lane:
+    """Jobs that share a connection: one after another, in order, on whichever threads the committer has."""
+
+    def __init__(self, committer: Committer) -> None:
+        self._committer = committer
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._busy = False
+        self._when_idle: list[Callable[[], None]] = []
+
+    @property
+    def busy(self) -> bool:
+        return self._busy
+
+    def submit(self, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        """As `Committer.submit`, after the jobs submitted to this lane before."""
+        self._waiting.append(lambda: self._committer.submit(job, lambda result: self._finish(done, result)))
+        if not self._busy:
+            self._start_next()
+
+    def when_idle(self, fn: Callable[[], None]) -> None:
+        """Calls `fn` once nothing runs or waits here; at once if that is so."""
+        if self._busy:
+            self._when_idle.append(fn)
+        else:
+            fn()
+
+    def _start_next(self) -> None:
+        if self._waiting:
+            self._busy = True
+            self._waiting.popleft()()
+            return
+        self._busy = False
+        idle, self._when_idle = self._when_idle, []
+        for fn in idle:
+            fn()
+
+    def _finish(self, done: Callable[[T | BaseException], None], result: T | BaseException) -> None:
+        # Still busy while `done` runs: what it submits queues behind what waits.
+        try:
+            done(result)
+        finally:
+            self._start_next()
+
+
+async def run_job(committer: Committer | Lane, job: Callable[[], T]) -> T:
+    """Runs `job` there and waits for its result; raises what it raised. Not cancellable: the job runs to its end."""
+    ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def done(result: T | BaseException) -> None:
+        if ended.cancelled():
+            return
+        if isinstance(result, BaseException):
+            ended.set_exception(result)
+        else:
+            ended.set_result(result)
+
+    committer.submit(job, done)
+    return await ended

@@ -15,6 +15,7 @@ class CrashPoint(Enum):
     BEFORE_ACKNOWLEDGE = auto()
     """The loop knows that the group is durable; nothing was released yet."""
     AFTER_ACKNOWLEDGE = auto()
+    BEFORE_APPLY_BEGIN = auto()
     BEFORE_APPLY_COMMIT = auto()
     AFTER_APPLY_COMMIT = auto()
     BEFORE_LAYER_REMOVAL = auto()
@@ -28,6 +29,9 @@ class CrashPoint(Enum):
     AFTER_GENERATION_SWITCH = auto()
     BEFORE_SWEEP = auto()
     AFTER_SWEEP = auto()
+    BEFORE_SCHEMA_COMMIT = auto()
+    """The tables of a new database are about to be there."""
+    AFTER_SCHEMA_COMMIT = auto()
     BEFORE_CATALOG_COMMIT = auto()
     AFTER_CATALOG_COMMIT = auto()
     BEFORE_FOLDER_MADE = auto()

@@ -12,10 +12,8 @@ from typing import Protocol
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
+from perdure.core.waiting import Release
 from perdure.model.errors import PerdureError
-
-Release = Callable[[PerdureError | None], None]
-"""Told once whether what waits may leave (None) or its writes failed (the error)."""
 
 FailedObjects = Callable[[frozenset[bytes], PerdureError], None]
 """Told which objects must be reset, because a group that held their entries failed."""

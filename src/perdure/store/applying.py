@@ -1,0 +1,139 @@
+"""Apply: durable groups become rows of the tables, in short steps, as of the position of the last of them.
+
+The rows of a batch may be committed in several transactions: until the log rows go, in the last ones, a crash finds the
+groups in the log and writes the same values again. So a step may end anywhere, and a batch of 64 MiB delays no commit
+by more than a slice. See tests/store/test_apply.py.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import apsw
+
+from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.layers import Group
+from perdure.store.bounds import DELETE_BYTES_MAX, SORT_ROWS_MAX, STEP_ROWS
+from perdure.store.log import first_id
+
+_UPSERT_ROW = (
+    "INSERT INTO kv(generation, key, value) VALUES(?, ?, ?)"
+    " ON CONFLICT(generation, key) DO UPDATE SET value = excluded.value"
+)
+_DELETE_ROW = "DELETE FROM kv WHERE generation = ? AND key = ?"
+_UPSERT_OBJECT = (
+    "INSERT INTO object(id, generation, name, created_ms, alarm_ms, written_ms) VALUES(?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT(id) DO UPDATE SET generation = excluded.generation, name = excluded.name,"
+    " created_ms = excluded.created_ms, alarm_ms = excluded.alarm_ms, written_ms = excluded.written_ms"
+)
+_WRITTEN_OBJECT = "UPDATE object SET written_ms = ? WHERE id = ?"
+_DELETE_OBJECT = "DELETE FROM object WHERE id = ?"
+_RETIRE = "INSERT OR IGNORE INTO retired VALUES(?)"
+_DELETE_LOG = "DELETE FROM log WHERE id < ?"
+_DELETE_LOG_PART = "DELETE FROM log WHERE id = (SELECT min(id) FROM log WHERE id < ?)"
+_SET_META = "INSERT OR REPLACE INTO meta VALUES(?, ?)"
+
+_Row = tuple[int, str]
+
+
+class Applying:
+    """One batch on its way into the tables. `steps` runs inside the caller's transactions, however many it takes."""
+
+    def __init__(self, groups: Sequence[Group], connection: apsw.Connection) -> None:
+        self.position = groups[-1].position
+        self.rows_written = 0
+        self._groups = groups
+        self._connection = connection
+        self._rows: dict[_Row, bytes | None] = {}
+        self._written_ms: dict[bytes, int] = {}
+        self._records: dict[bytes, ObjectRecord | None] = {}
+        self._retired: set[int] = set()
+        self._generation_max = 0
+
+    def steps(self) -> Iterator[None]:
+        """Does the work; every yield is a place to commit and go on later."""
+        for group in self._groups:
+            for entry in group.entries:
+                yield from self._merge(entry)
+        yield from self._write_rows()
+        yield from self._write_objects()
+        yield from self._forget_log()
+
+    def _merge(self, entry: Entry) -> Iterator[None]:
+        generation = entry.generation
+        self._generation_max = max(self._generation_max, generation)
+        self._written_ms[entry.object] = entry.time_ms
+        if entry.record is not None or entry.removed:
+            self._records[entry.object] = entry.record
+            if entry.record is not None:
+                self._generation_max = max(self._generation_max, entry.record.generation)
+        if entry.retires is not None:
+            self._retired.add(entry.retires)
+        for n, (key, value) in enumerate(entry.rows.items()):
+            self._rows[generation, key] = value
+            if n % STEP_ROWS == STEP_ROWS - 1:
+                yield
+        yield
+
+    def _write_rows(self) -> Iterator[None]:
+        items = iter(self._rows.items())
+        while run := list(islice(items, SORT_ROWS_MAX)):
+            run.sort(key=_by_row)
+            for start in range(0, len(run), STEP_ROWS):
+                self._write(run[start : start + STEP_ROWS])
+                yield
+
+    def _write(self, rows: list[tuple[_Row, bytes | None]]) -> None:
+        # Rows of a generation that this very batch retires would only be written to be swept.
+        live = [(row, value) for row, value in rows if row[0] not in self._retired]
+        upserts = [(generation, key, value) for (generation, key), value in live if value is not None]
+        deletes = [row for row, value in live if value is None]
+        if upserts:
+            self._connection.executemany(_UPSERT_ROW, upserts)
+        if deletes:
+            self._connection.executemany(_DELETE_ROW, deletes)
+        self.rows_written += len(live)
+
+    def _write_objects(self) -> Iterator[None]:
+        objects = iter(self._written_ms.items())
+        while run := list(islice(objects, STEP_ROWS)):
+            upserts, written, removed = [], [], []
+            for object, written_ms in run:
+                record = self._records.get(object)
+                if record is not None:
+                    upserts.append(
+                        (object, record.generation, record.name, record.created_ms, record.alarm_ms, written_ms)
+                    )
+                elif object in self._records:
+                    removed.append((object,))
+                else:
+                    written.append((written_ms, object))
+            for statement, rows in ((_UPSERT_OBJECT, upserts), (_WRITTEN_OBJECT, written), (_DELETE_OBJECT, removed)):
+                if rows:
+                    self._connection.executemany(statement, rows)
+            yield
+        for generation in self._retired:
+            self._connection.execute(_RETIRE, (generation,))
+
+    def _forget_log(self) -> Iterator[None]:
+        # Everything is in the tables, in this transaction or an earlier one: the log rows may go, old ones first.
+        highest = self._connection.execute("SELECT value FROM meta WHERE key = 'generation'").get or 0
+        self._connection.execute(_SET_META, ("position", self.position))
+        self._connection.execute(_SET_META, ("generation", max(highest, self._generation_max)))
+        size = 0
+        for group in self._groups:
+            size += group.size_bytes
+            if size > DELETE_BYTES_MAX:
+                yield from self._forget_log_of(group)
+                size = 0
+        self._connection.execute(_DELETE_LOG, (first_id(self.position + 1),))
+
+    def _forget_log_of(self, group: Group) -> Iterator[None]:
+        while True:
+            self._connection.execute(_DELETE_LOG_PART, (first_id(group.position + 1),))
+            if not self._connection.changes():
+                return
+            yield
+
+
+def _by_row(item: tuple[_Row, bytes | None]) -> _Row:
+    return item[0]

@@ -1,0 +1,75 @@
+"""How much of everything a store holds, and why that much. What is refused at a bound has an error class.
+
+See tests/store/test_bounds.py.
+"""
+
+MIB = 1024 * 1024
+
+# One unit. It must be held in memory whole until it is on disk; Cloudflare's own units end far below.
+UNIT_BYTES_MAX = 64 * MIB
+
+# One row of the log. SQLite holds a row in memory several times over while it is bound and written.
+LOG_ROW_BYTES_MAX = 8 * MIB
+
+# Rows of entries in one row of the log: encoding is one call that holds the interpreter, about 1 ms for so many small
+# rows.
+LOG_ROW_ROWS_MAX = 10_000
+
+# Above this the next group is big enough; new events wait, so that a commit takes tenths of a second at most.
+GATHERING_BYTES_MAX = 64 * MIB
+
+# All layers of one store. Above it new events wait at their gates until apply has caught up.
+LAYERS_BYTES_MAX = 256 * MIB
+
+# Apply starts without waiting for an idle moment from here on: a batch worth its transaction, and recovery stays short.
+APPLY_BYTES_MIN = 4 * MIB
+
+# One batch merges the groups of this many bytes: enough that hot rows are written once, little enough to hold in
+# memory.
+BATCH_BYTES_MAX = 16 * MIB
+
+# A batch is written, and merged, in steps of this many rows, between which it looks at the time: well below 1 ms.
+STEP_ROWS = 64
+
+# Rows are sorted by generation and key before they are written, this many at once: 1 ms, neighbours share pages.
+SORT_ROWS_MAX = 4_096
+
+# Log rows of this many bytes are deleted in one step.
+DELETE_BYTES_MAX = MIB
+
+# Nothing was appended for so long: apply what there is, so that a quiet store has an empty log.
+APPLY_IDLE_S = 0.05
+
+# A slice of apply or sweep between two groups: a group never waits longer for the writer.
+SLICE_S = 0.005
+
+# Rows that leave the layers in one turn of the loop: about 1 ms.
+LEAVE_ROWS_MAX = 4_000
+
+# A checkpoint is worth its two syncs once the WAL holds this many pages that the database does not (16 MiB).
+CHECKPOINT_PAGES_MIN = 4_000
+
+# While readers or writers keep a checkpoint from finishing the WAL grows; from here on it is finished between two
+# groups.
+WAL_PAGES_MAX = 16_000
+
+# A fence or an apply that failed for want of space is tried again after this long, then twice as long, up to the
+# second.
+RETRY_S_MIN = 0.1
+RETRY_S_MAX = 5.0
+
+# Another program that holds the database's write lock (a person with `sqlite3`) gets this long before a group fails.
+WRITER_BUSY_MS = 5_000
+
+# Page caches of the three connections: 3.5 MiB a store, 224 MiB for the 64 stores whose connections may be open.
+READER_CACHE_KIB = 2_048
+WRITER_CACHE_KIB = 1_024
+BACKGROUND_CACHE_KIB = 512
+
+# Stores with open connections in one process, and how long an idle one keeps them (7 descriptors and 154 KiB each).
+OPEN_STORES_MAX = 64
+IDLE_CLOSE_S = 60.0
+
+# How long an opener waits for a holder of the folder that is going.
+LOCK_TIMEOUT_S = 5.0
+LOCK_POLL_S = 0.02

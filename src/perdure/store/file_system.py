@@ -1,0 +1,42 @@
+"""The file system under every database: SQLite's own, with a checksum in each page that every read verifies.
+
+A flipped bit on the disk is an error at the read that meets it, never a wrong value. The checksums come from SQLite's
+`cksumvfs`, which every wheel of apsw brings along (docs/decisions/0010-page-checksums.md). See
+tests/store/test_damage.py.
+"""
+
+import apsw
+import apsw.sqlite_extra
+
+from perdure.model.errors import StoreBroken
+
+CHECKSUMMED = "cksmvfs"
+"""The name under which the extension registers itself."""
+
+RESERVED_BYTES = 8
+"""At the end of each page, where the checksum lives; the extension is idle in a database with any other number."""
+
+
+def checksummed_file_system() -> str:
+    """The name of the checksumming file system, registered in this process if it was not yet."""
+    if CHECKSUMMED not in apsw.vfs_names():
+        _register()
+    return CHECKSUMMED
+
+
+def _register() -> None:
+    # The extension makes itself the default of the process. Perdure is a guest in other people's programs: put it back.
+    default = apsw.vfs_names()[0]
+    connection = apsw.Connection(":memory:")
+    try:
+        apsw.sqlite_extra.load(connection, "cksumvfs")
+    except (apsw.Error, LookupError, apsw.sqlite_extra.NotAvailable) as error:
+        raise StoreBroken(
+            what="SQLite's checksum file system is missing",
+            where=f"apsw {apsw.apsw_version()}",
+            why=str(error),
+            next_step="install apsw from its wheel: pip install --force-reinstall --only-binary apsw apsw",
+        ) from error
+    finally:
+        connection.close()
+        apsw.set_default_vfs(default)

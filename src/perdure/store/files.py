@@ -1,0 +1,193 @@
+"""A store's database on disk: opened and recovered, or opened anew after the disk has failed.
+
+When `open_files` returns, the tables hold every group that was ever acknowledged and the log is empty. Recovery is
+SQLite's own, then apply of what is in the log. All of this blocks, so it runs as a job. See
+tests/store/test_recovery.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from perdure.core.layers import Group
+from perdure.model.errors import PerdureError, StoreBroken
+from perdure.store.bounds import (
+    BACKGROUND_CACHE_KIB,
+    BATCH_BYTES_MAX,
+    READER_CACHE_KIB,
+    WRITER_BUSY_MS,
+    WRITER_CACHE_KIB,
+)
+from perdure.store.connection import open_connection, transaction
+from perdure.store.crash_point import At, CrashPoint
+from perdure.store.log import DamagedLog, LogCodec, first_id, position_of
+from perdure.store.reader import Reader
+from perdure.store.schema import STORE_TABLES, ensure_schema
+from perdure.store.writer import Writer
+
+DATABASE = "store.db"
+
+_LOG = "SELECT id, body FROM log ORDER BY id"
+_NEWEST = "SELECT max(id) FROM log"
+_META = "SELECT value FROM meta WHERE key = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store is and with what it is opened; enough to open it again."""
+
+    folder: Path
+    file_system: str
+    written_by: str
+    at: At
+    monotonic: Callable[[], float]
+    """Seconds, for the length of slices; called on the thread of the job."""
+
+    @property
+    def database(self) -> Path:
+        return self.folder / DATABASE
+
+
+@dataclass(slots=True)
+class Files:
+    """The three connections of an open store."""
+
+    writer: Writer
+    reader: Reader
+    background: Reader
+    position: int
+    """Every group up to here is in the tables."""
+    generation: int
+    """The highest that was ever used."""
+    retired: int | None
+    """A generation to sweep."""
+
+    def close(self) -> None:
+        """Closes all of it; SQLite checkpoints when the last one goes."""
+        close_all(self.reader.close, self.background.close, self.writer.close)
+
+
+def open_files(place: Place) -> Files:
+    """Opens the store, recovering what a crash left. Raises StoreTooNew, or StoreBroken naming the folder."""
+    try:
+        return _opened(place, unconfirmed_after=None)
+    except (apsw.Error, DamagedLog, OSError) as error:
+        raise cannot_open(place, error) from error
+
+
+def reopen_files(place: Place, durable: int) -> Files:
+    """Opens the store anew after trouble with the disk: groups after `durable` failed and must not come back.
+
+    They are deleted with a sync, what is durable is applied, and a checkpoint rewrites the pages that the operating
+    system may have dropped after it reported the error. Raises StoreBroken if the disk does not play along.
+    """
+    try:
+        return _opened(place, unconfirmed_after=durable)
+    except (apsw.Error, DamagedLog, OSError) as error:
+        raise cannot_open(place, error) from error
+
+
+def _opened(place: Place, *, unconfirmed_after: int | None) -> Files:
+    path, at = place.database, place.at
+    opened: list[Callable[[], None]] = []
+
+    try:
+        connection = open_connection(path, place.file_system, cache_kib=WRITER_CACHE_KIB, busy_ms=WRITER_BUSY_MS)
+        opened.append(connection.close)
+        ensure_schema(connection, path, STORE_TABLES, written_by=place.written_by, at=at)
+        writer = Writer(connection, at, place.monotonic)
+        if unconfirmed_after is not None:
+            _forget_unconfirmed(connection, unconfirmed_after, at)
+        recover(writer)
+        if unconfirmed_after is not None:
+            _checkpoint_whole(connection, path)
+        reader = open_reader(place)
+        opened.append(reader.close)
+        return Files(
+            writer,
+            reader,
+            open_background(place),
+            position=_meta(connection, "position"),
+            generation=_meta(connection, "generation"),
+            retired=writer.retired(),
+        )
+    except BaseException:
+        close_all(*reversed(opened))
+        raise
+
+
+def open_reader(place: Place) -> Reader:
+    """A connection for the loop's thread, which waits for nobody."""
+    return Reader(open_connection(place.database, place.file_system, cache_kib=READER_CACHE_KIB))
+
+
+def open_background(place: Place) -> Reader:
+    """A connection for another thread: reads that may be slow, and checkpoints."""
+    return Reader(
+        open_connection(place.database, place.file_system, cache_kib=BACKGROUND_CACHE_KIB, busy_ms=WRITER_BUSY_MS)
+    )
+
+
+def recover(writer: Writer) -> None:
+    """Applies every group in the log. Raises DamagedLog, having changed nothing, if one is not what was written."""
+    groups: list[Group] = []
+    size = 0
+    # Decoded whole before the first write: half a log applied would hide the damage in the other half.
+    for group in LogCodec().groups(writer.connection.execute(_LOG)):
+        groups.append(group)
+    batch: list[Group] = []
+    for group in groups:
+        batch.append(group)
+        size += group.size_bytes
+        if size >= BATCH_BYTES_MAX:
+            _apply(writer, batch)
+            batch, size = [], 0
+    if batch:
+        _apply(writer, batch)
+
+
+def _apply(writer: Writer, groups: list[Group]) -> None:
+    writer.begin_apply(groups)
+    while writer.apply_slice() is None:
+        pass
+
+
+def _forget_unconfirmed(connection: apsw.Connection, durable: int, at: At) -> None:
+    newest = connection.execute(_NEWEST).get
+    if newest is not None and position_of(newest) > durable:
+        with transaction(connection, at, CrashPoint.BEFORE_FENCE, CrashPoint.AFTER_FENCE):
+            connection.execute("DELETE FROM log WHERE id >= ?", (first_id(durable + 1),))
+
+
+def _checkpoint_whole(connection: apsw.Connection, path: Path) -> None:
+    pages, done = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    if pages != done:
+        raise OSError(f"{path.name}: the checkpoint after a disk error got {done} of {pages} pages")
+
+
+def _meta(connection: apsw.Connection, key: str) -> int:
+    return connection.execute(_META, (key,)).get or 0
+
+
+def cannot_open(place: Place, error: BaseException) -> PerdureError:
+    """What everybody who wants this store is told."""
+    return StoreBroken(
+        what="the store of one namespace cannot be opened",
+        where=str(place.folder),
+        why=f"{type(error).__name__}: {error}",
+        next_step="check the disk and the file's permissions; other namespaces serve on",
+    )
+
+
+def close_all(*closers: Callable[[], None]) -> None:
+    """Calls every one of them, then raises the first error."""
+    errors: list[BaseException] = []
+    for close in closers:
+        try:
+            close()
+        except BaseException as error:  # the others must be closed all the same; the first error is raised below
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -1,0 +1,78 @@
+"""Reads of the tables on the loop's thread: each statement is read to its end before anything else happens.
+
+So no read transaction outlives a call, no checkpoint waits for one, and a statement is prepared once. What is read has
+passed its page's checksum; if it has not, the damage is named. See tests/store/test_reader.py and
+tests/store/test_damage.py.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from perdure.core.entry import ObjectRecord
+from perdure.core.key_range import KeyRange
+
+_GET = "SELECT value FROM kv WHERE generation = ? AND key = ?"
+_RECORD = "SELECT generation, name, created_ms, alarm_ms FROM object WHERE id = ?"
+_DUE = (
+    "SELECT id, generation, name, created_ms, alarm_ms FROM object"
+    " WHERE alarm_ms IS NOT NULL AND alarm_ms <= ? ORDER BY alarm_ms, id LIMIT ?"
+)
+_SCAN = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY key LIMIT ?"
+_SCAN_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+_SCAN_BACK = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY key DESC LIMIT ?"
+_SCAN_BACK_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT ?"
+_OWNER = "SELECT id, name FROM object WHERE generation = ?"
+
+_NO_LIMIT = -1
+
+
+class Reader:
+    """The tables of one store, through one connection, on one thread."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self._cursor = connection.cursor()
+
+    def _all(self, statement: str, bindings: tuple[Any, ...]) -> list[Any]:
+        return self._cursor.execute(statement, bindings).fetchall()
+
+    def get(self, generation: int, key: str) -> bytes | None:
+        rows = self._all(_GET, (generation, key))
+        return rows[0][0] if rows else None
+
+    def get_many(self, generation: int, keys: Sequence[str]) -> dict[str, bytes]:
+        """In the order of `keys`; the missing left out."""
+        found: dict[str, bytes] = {}
+        for key in keys:
+            value = self.get(generation, key)
+            if value is not None:
+                found[key] = value
+        return found
+
+    def scan(self, generation: int, keys: KeyRange, *, extra: int = 0) -> list[tuple[str, bytes]]:
+        """The rows in that range, in its order, up to `extra` more than its limit."""
+        limit = _NO_LIMIT if keys.limit is None else keys.limit + extra
+        if keys.upper is None:
+            statement = _SCAN_BACK if keys.reverse else _SCAN
+            bindings: tuple[int | str, ...] = (generation, keys.lower, limit)
+        else:
+            statement = _SCAN_BACK_BELOW if keys.reverse else _SCAN_BELOW
+            bindings = (generation, keys.lower, keys.upper, limit)
+        return self._all(statement, bindings)
+
+    def record(self, object: bytes) -> ObjectRecord | None:
+        rows = self._all(_RECORD, (object,))
+        return ObjectRecord(*rows[0]) if rows else None
+
+    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, ObjectRecord]]:
+        return [(object, ObjectRecord(*record)) for object, *record in self._all(_DUE, (now_ms, limit))]
+
+    def owner(self, generation: int) -> tuple[bytes, str | None] | None:
+        """The object whose rows are of that generation: (id, name). Looks at every object: for error messages only."""
+        rows = self._all(_OWNER, (generation,))
+        return rows[0] if rows else None
+
+    def close(self) -> None:
+        self.connection.close()

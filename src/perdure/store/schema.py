@@ -1,0 +1,73 @@
+"""The tables of `store.db`, their version, and the refusal of versions this program does not know.
+
+Anyone can open the file with any SQLite tool. A file of a newer format is refused before anything in it is changed,
+naming the Perdure that wrote it. See tests/store/test_format.py.
+"""
+
+from pathlib import Path
+
+import apsw
+
+from perdure.model.errors import StoreBroken, StoreTooNew
+from perdure.store.connection import transaction
+from perdure.store.crash_point import At, CrashPoint
+
+FORMAT = 1
+"""Goes up with every change that an older Perdure would misread."""
+
+# log: groups not yet applied, id = position * 65536 + part.  kv: keys are text, which SQLite orders by UTF-8 bytes.
+# retired: generations whose rows nobody reads, being swept.  meta: written_by, position (applied), generation (highest
+# given).
+STORE_TABLES = (
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
+    "CREATE TABLE log(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE kv(generation INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+    " PRIMARY KEY(generation, key)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE object(id BLOB PRIMARY KEY, generation INTEGER NOT NULL, name TEXT, created_ms INTEGER NOT NULL,"
+    " written_ms INTEGER NOT NULL, alarm_ms INTEGER) STRICT, WITHOUT ROWID",
+    "CREATE INDEX object_alarm ON object(alarm_ms, id) WHERE alarm_ms IS NOT NULL",
+    "CREATE TABLE retired(generation INTEGER PRIMARY KEY) STRICT",
+)
+
+CATALOG_TABLES = (
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
+    "CREATE TABLE namespace(id TEXT PRIMARY KEY, worker TEXT NOT NULL, class TEXT NOT NULL, unique_key TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, UNIQUE(worker, class)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE migration(worker TEXT PRIMARY KEY, tag TEXT) STRICT, WITHOUT ROWID",
+)
+
+
+def ensure_schema(connection: apsw.Connection, path: Path, tables: tuple[str, ...], *, written_by: str, at: At) -> None:
+    """Makes the tables in an empty database; refuses a database that is newer, or something else altogether."""
+    version = connection.pragma("user_version")
+    if version == FORMAT:
+        return
+    if version:
+        raise _too_new(connection, path, version)
+    if connection.execute("SELECT count(*) FROM sqlite_schema").get:
+        raise StoreBroken(
+            what=f"{path.name} is not a Perdure database",
+            where=str(path),
+            why="it has tables, and nothing that says which version wrote it",
+            next_step="move the file away, or open another folder",
+        )
+    connection.pragma("journal_mode", "wal")
+    with transaction(connection, at, CrashPoint.BEFORE_SCHEMA_COMMIT, CrashPoint.AFTER_SCHEMA_COMMIT):
+        for table in tables:
+            connection.execute(table)
+        connection.execute("INSERT INTO meta VALUES('written_by', ?)", (written_by,))
+        connection.pragma("user_version", FORMAT)
+
+
+def _too_new(connection: apsw.Connection, path: Path, version: int) -> StoreTooNew:
+    try:
+        written_by = str(connection.execute("SELECT value FROM meta WHERE key = 'written_by'").get)
+    except apsw.Error:
+        written_by = "an unknown version"
+    return StoreTooNew(
+        what=f"{path.name} was written by a newer Perdure ({written_by})",
+        where=str(path),
+        why=f"its format is {version}, this program knows up to {FORMAT}",
+        next_step="run that version or a later one, or open another folder; nothing was changed",
+        written_by=written_by,
+    )

@@ -1,0 +1,339 @@
+"""The embedded store: layers in memory over one SQLite database, kept by one writer.
+
+Reads are answered at once from the layers or the tables; entries wait in the layers until the writer has made their
+group durable, later until it has applied them. The loop never waits for the disk here: it hands jobs over and obeys
+their results. What must hold is said in `interface`, and tested by tests/store/test_contract.py, test_model.py,
+test_power_cut.py and test_faults.py.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import apsw
+
+from perdure.core.clock import Clock
+from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.key_range import KeyRange
+from perdure.core.layers import IN_TABLE, Layers
+from perdure.core.waiting import Release, Waiter, Waiting
+from perdure.model.errors import ForkedChild, PerdureError, StorageBroken, UnitTooLarge, WrongThread, rebuilt
+from perdure.store.bounds import GATHERING_BYTES_MAX, LAYERS_BYTES_MAX, UNIT_BYTES_MAX
+from perdure.store.committer import Committer, run_job
+from perdure.store.files import Files, Place
+from perdure.store.interface import FailedObjects, StoreCounters
+from perdure.store.reader import Reader
+from perdure.store.trouble import failed_read
+from perdure.store.upkeep import Upkeep
+
+
+class SqliteStore:
+    """A `Store` in one folder. `files` are open; whoever made it gives `released` to be called when all is closed."""
+
+    def __init__(
+        self,
+        place: Place,
+        files: Files,
+        *,
+        clock: Clock,
+        committer: Committer,
+        background: Committer,
+        released: Callable[[], None] = lambda: None,
+        layers: type[Layers] = Layers,
+    ) -> None:
+        self.on_failed: FailedObjects = _tell_nobody
+        self._place = place
+        self._clock = clock
+        self._committer = committer
+        self._released = released
+        self._thread = threading.get_ident()
+        self._layers = layers(durable=files.position)
+        self._waiting = Waiting()
+        self._wanting_room: deque[Callable[[], None]] = deque()
+        self._generation = files.generation
+        self._refusal: PerdureError | None = None
+        self._table_reads = 0
+        self._upkeep = Upkeep(self, self._layers, place, files, clock=clock, committer=committer, background=background)
+
+    # Entries
+
+    @property
+    def durable(self) -> int:
+        return self._layers.durable
+
+    @property
+    def next_position(self) -> int:
+        return self._layers.next_position
+
+    def append(self, entry: Entry) -> int:
+        if self._refusal is not None:
+            raise self._refused()
+        if threading.get_ident() != self._thread:
+            raise _wrong_thread()
+        size = entry.size_bytes()
+        if size > UNIT_BYTES_MAX:
+            raise _too_large(size)
+        position = self._layers.append(entry, size)
+        self._upkeep.counters.entries += 1
+        self._upkeep.wake()
+        return position
+
+    def new_generation(self) -> int:
+        self._generation += 1
+        return self._generation
+
+    # Outputs
+
+    def may_leave(self, object: bytes, position: int) -> bool:
+        return self._layers.may_leave(object, position)
+
+    def when_durable(self, object: bytes, position: int, release: Release) -> None:
+        if self._layers.may_leave(object, position):
+            release(None)
+        elif self._refusal is not None:
+            release(self._refused())
+        else:
+            self._waiting.add(self._layers.release_position(object, position), Waiter(object, position, release))
+
+    @property
+    def has_room(self) -> bool:
+        layers = self._layers
+        return (
+            layers.size_bytes <= LAYERS_BYTES_MAX
+            and layers.gathering_bytes <= GATHERING_BYTES_MAX
+            and not self._upkeep.reopening
+        )
+
+    def when_room(self, resume: Callable[[], None]) -> None:
+        if self.has_room:
+            resume()
+        else:
+            self._wanting_room.append(resume)
+
+    # Reads
+
+    def get(self, generation: int, key: str) -> bytes | None:
+        if self._refusal is not None:
+            raise self._refused()
+        held = self._layers.value(generation, key)
+        if held is not IN_TABLE:
+            return held
+        try:
+            return self._tables().get(generation, key)
+        except apsw.Error as error:
+            raise self._failed_read(error, generation, key) from error
+
+    def get_many(self, generation: int, keys: Sequence[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for key in sorted(set(keys)):
+            value = self.get(generation, key)
+            if value is not None:
+                found[key] = value
+        return found
+
+    def scan(self, generation: int, keys: KeyRange) -> list[tuple[str, bytes]]:
+        if self._refusal is not None:
+            raise self._refused()
+        if keys.empty:
+            return []
+        held = {key: value for key, (_, value) in self._layers.rows_of(generation).items() if key in keys}
+        try:
+            # Each row held in the layers can hide one of the table, so as many more are asked for.
+            rows = self._tables().scan(generation, keys, extra=len(held))
+        except apsw.Error as error:
+            raise self._failed_read(error, generation, None) from error
+        if held:
+            rows = [row for row in rows if row[0] not in held]
+            rows += [(key, value) for key, value in held.items() if value is not None]
+            rows.sort(key=_by_key, reverse=keys.reverse)
+        return rows if keys.limit is None else rows[: keys.limit]
+
+    async def get_off_loop(self, generation: int, key: str) -> bytes | None:
+        """As `get`, with the disk on another thread: for a cold object, whose reads a slow disk may stall."""
+        while True:
+            if self._refusal is not None:
+                raise self._refused()
+            held = self._layers.value(generation, key)
+            if held is not IN_TABLE:
+                return held
+            epoch = self._layers.epoch
+            try:
+                row = await self._upkeep.read_elsewhere(lambda tables: tables.get(generation, key))
+            except apsw.Error as error:
+                raise self._failed_read(error, generation, key) from error
+            answer = self._layers.value_read_elsewhere(generation, key, row, epoch)
+            if answer is not None:
+                return answer[0]
+
+    def record(self, object: bytes) -> ObjectRecord | None:
+        if self._refusal is not None:
+            raise self._refused()
+        held = self._layers.record(object)
+        if held is not IN_TABLE:
+            return held
+        try:
+            return self._tables().record(object)
+        except apsw.Error as error:
+            raise failed_read(error, f"the registry row of object {object.hex()}", self._where) from error
+
+    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, ObjectRecord]]:
+        if self._refusal is not None:
+            raise self._refused()
+        held = self._layers.records()
+        try:
+            rows = self._tables().alarms_due(now_ms, limit + len(held))
+        except apsw.Error as error:
+            raise failed_read(error, "the table of alarms", self._where) from error
+        due = [(object, record) for object, record in rows if object not in held]
+        due += [(object, record) for object, record in held.items() if record is not None and _is_due(record, now_ms)]
+        due.sort(key=_by_alarm)
+        return due[:limit]
+
+    def _tables(self) -> Reader:
+        if threading.get_ident() != self._thread:
+            raise _wrong_thread()
+        self._table_reads += 1
+        return self._upkeep.reader()
+
+    def _failed_read(self, error: BaseException, generation: int, key: str | None) -> StorageBroken:
+        try:
+            owner = self._tables().owner(generation)
+        except apsw.Error:
+            owner = None  # The registry is damaged too: the generation has to do.
+        object = f"object {owner[0].hex()}" if owner is not None else f"generation {generation}"
+        named = f" ({owner[1]!r})" if owner is not None and owner[1] is not None else ""
+        what = f"key {key!r} of {object}{named}" if key is not None else f"a range of keys of {object}{named}"
+        return failed_read(error, what, self._where)
+
+    # Life
+
+    def counters(self) -> StoreCounters:
+        return replace(self._upkeep.counters, layer_bytes=self._layers.size_bytes)
+
+    @property
+    def activity(self) -> tuple[int, int]:
+        """Changes with every group and every read of the tables: two equal ones mean idleness between them."""
+        return self._layers.next_position, self._table_reads
+
+    @property
+    def resting(self) -> bool:
+        """The connections are closed; the next use opens them."""
+        return self._upkeep.resting
+
+    def rest(self) -> None:
+        """Closes the connections if nothing is going on; the next use opens them again."""
+        self._upkeep.rest()
+
+    async def close(self) -> None:
+        if self._refusal is None or not isinstance(self._refusal, ForkedChild):
+            await self._upkeep.close()
+        self._refuse(_closed(self._where))
+        await run_job(self._committer, self._released)
+
+    def poison(self) -> None:
+        """This is a forked child: every use raises ForkedChild from now on, and nothing is flushed or closed."""
+        self._refusal = _forked(self._where)
+        self._upkeep.leak()
+
+    @property
+    def _where(self) -> str:
+        return str(self._place.folder)
+
+    def _refused(self) -> PerdureError:
+        error = self._refusal
+        assert error is not None
+        # A new one each time: an exception collects the traceback of every raise.
+        copy = rebuilt(type(error), error.args, dict(error.__dict__))
+        copy.__cause__ = error.__cause__
+        assert isinstance(copy, PerdureError)
+        return copy
+
+    def _refuse(self, error: PerdureError) -> None:
+        self._refusal = self._refusal or error
+
+    # What upkeep reports
+
+    def group_is_durable(self) -> None:
+        """Outputs that waited for it leave, in order."""
+        _release(self._waiting.take_durable(self._layers.durable), None)
+
+    def group_failed(self, objects: frozenset[bytes], position: int, error: PerdureError) -> None:
+        """These objects are reset, then the outputs that waited for their writes are told."""
+        releases = self._waiting.take_failed(objects, position, self._layers.next_position)
+        try:
+            self.on_failed(objects, error)
+        finally:
+            _release(releases, error)
+
+    def turned_off(self, objects: frozenset[bytes], error: PerdureError) -> None:
+        """Everything is refused from now on; everybody who waits is told."""
+        self._refuse(error)
+        releases = self._waiting.take_all()
+        try:
+            self.on_failed(objects, error)
+        finally:
+            _release(releases, error)
+            self.room_changed()
+
+    def room_changed(self) -> None:
+        """Those who wait for room go on, oldest first, as long as there is some."""
+        while self._wanting_room and (self.has_room or self._refusal is not None):
+            self._wanting_room.popleft()()
+
+
+def _release(releases: Iterable[Release], error: PerdureError | None) -> None:
+    """Tells every one of them, then raises what the first one raised: one bad caller must not hold up the others."""
+    raised: list[Exception] = []
+    for release in releases:
+        try:
+            release(error)
+        except Exception as caught:  # raised below
+            raised.append(caught)
+    if raised:
+        raise raised[0]
+
+
+def _tell_nobody(_objects: frozenset[bytes], _error: PerdureError) -> None:
+    """Until somebody asks to be told."""
+
+
+def _by_key(row: tuple[str, bytes]) -> str:
+    return row[0]
+
+
+def _is_due(record: ObjectRecord, now_ms: int) -> bool:
+    return record.alarm_ms is not None and record.alarm_ms <= now_ms
+
+
+def _by_alarm(due: tuple[bytes, ObjectRecord]) -> tuple[int, bytes]:
+    return due[1].alarm_ms or 0, due[0]
+
+
+def _too_large(size: int) -> UnitTooLarge:
+    return UnitTooLarge(
+        what=f"one step wrote {size} bytes",
+        why=f"a unit is at most {UNIT_BYTES_MAX} bytes, for it becomes durable at once; none of it was stored",
+        next_step="write in parts and wait between them: await ctx.storage.sync()",
+        size=size,
+        limit=UNIT_BYTES_MAX,
+    )
+
+
+def _wrong_thread() -> WrongThread:
+    return WrongThread(
+        what="a store was used from another thread than its loop's",
+        next_step="give the thread the values it needs and store what it returns",
+    )
+
+
+def _forked(where: str) -> ForkedChild:
+    return ForkedChild(
+        what="this process was forked from the one that has the store open",
+        where=where,
+        next_step="open the folder after the fork, in one process, or start children with the `spawn` method",
+    )
+
+
+def _closed(where: str) -> StorageBroken:
+    return StorageBroken(what="the store is closed", where=where, next_step="open the data folder again")

@@ -1,0 +1,528 @@
+"""What goes on behind a store's back: groups to the log, the log to the tables, checkpoints, the way out of trouble.
+
+At most one job of the writer runs at a time and is handed over only here, so nothing is ever written out of order. Each
+result comes back on the loop, where it changes the layers and is reported to the store. After trouble with the disk nothing
+is written until the store was opened anew on new descriptors; if that fails it is off. See tests/store/test_faults.py and
+test_upkeep.py.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, TypeVar
+
+import apsw
+
+from perdure.core.clock import Cancellable, Clock
+from perdure.core.layers import Group, Layers
+from perdure.core.writer_turns import Turn, WriterTurns
+from perdure.model.errors import PerdureError, StorageBroken
+from perdure.store.bounds import (
+    APPLY_BYTES_MIN,
+    APPLY_IDLE_S,
+    BATCH_BYTES_MAX,
+    CHECKPOINT_PAGES_MIN,
+    LAYERS_BYTES_MAX,
+    LEAVE_ROWS_MAX,
+    RETRY_S_MAX,
+    RETRY_S_MIN,
+    SLICE_S,
+    WAL_PAGES_MAX,
+)
+from perdure.store.committer import Committer, Lane, run_job
+from perdure.store.crash_point import CrashPoint
+from perdure.store.files import Files, Place, close_all, open_background, open_files, open_reader, reopen_files
+from perdure.store.interface import StoreCounters
+from perdure.store.reader import Reader
+from perdure.store.trouble import Trouble, failed_commit, store_off, trouble_of
+from perdure.store.writer import Writer
+
+T = TypeVar("T")
+
+
+class Reports(Protocol):
+    """Whom upkeep tells what became of the groups."""
+
+    def group_is_durable(self) -> None: ...
+
+    def group_failed(self, objects: frozenset[bytes], position: int, error: PerdureError) -> None: ...
+
+    def turned_off(self, objects: frozenset[bytes], error: PerdureError) -> None: ...
+
+    def room_changed(self) -> None: ...
+
+
+class Upkeep:
+    """The jobs of one store. Everything here runs on the loop, except the jobs themselves."""
+
+    def __init__(
+        self,
+        reports: Reports,
+        layers: Layers,
+        place: Place,
+        files: Files,
+        *,
+        clock: Clock,
+        committer: Committer,
+        background: Committer,
+    ) -> None:
+        self.counters = StoreCounters()
+        self.reopening = False
+        self._reports = reports
+        self._layers = layers
+        self._place = place
+        self._at = place.at
+        self._clock = clock
+        self._committer = committer
+        self._lane = Lane(background)
+        self._turns = WriterTurns(apply_bytes_min=APPLY_BYTES_MIN, layers_bytes_max=LAYERS_BYTES_MAX, slice_s=SLICE_S)
+        self._writer: Writer | None = files.writer
+        self._reader: Reader | None = files.reader
+        self._background: Reader | None = files.background
+        self._retired = files.retired
+        self._busy = False
+        """A job of the writer runs."""
+        self._halted = False
+        """No job may start: the store is being opened anew, is off, or is closed."""
+        self._awake = False
+        self._quiet = False
+        self._touched = False
+        self._timers: dict[Callable[[], None], Cancellable] = {}
+        self._fence_failures = 0
+        self._fence_waits = False
+        self._apply_failures = 0
+        self._apply_waits = False
+        self._apply_damage: BaseException | None = None
+        self._trouble: BaseException | None = None
+        self._backfilled = 0
+        self._whole_tried = 0
+        self._closing = False
+        self._when_drained: Callable[[], None] | None = None
+
+    # The writer's turns
+
+    def wake(self) -> None:
+        """Something was appended: its group is taken when this turn of the loop ends, if the writer is free then."""
+        self._quiet = False
+        self._touched = True
+        if not self._awake and not self._busy:
+            self._awake = True
+            self._clock.call_soon(self._turn_ended)
+
+    def _turn_ended(self) -> None:
+        self._awake = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Gives the writer its next job, if it is free and there is one."""
+        if self._busy or self._halted:
+            return
+        if self._trouble is not None:
+            self._reopen(self._trouble)
+            return
+        turn = self._next_turn()
+        if self._writer is None:
+            if turn is not Turn.NOTHING:
+                self._open()
+            else:
+                self._nothing_to_do()
+        elif self._wal_is_too_long(self._writer):
+            self._checkpoint(whole=True)
+        elif turn is Turn.GROUP:
+            self._commit(self._writer)
+        elif turn is Turn.APPLY:
+            self._apply(self._writer)
+        elif turn is Turn.SWEEP:
+            self._sweep(self._writer)
+        else:
+            self._nothing_to_do()
+
+    def _next_turn(self) -> Turn:
+        layers = self._layers
+        return self._turns.next(
+            group=layers.wants_group and (layers.gathering_bytes > 0 or not (self._fence_waits or self._closing)),
+            apply_bytes=0 if self._apply_stands else layers.durable_bytes,
+            applying=self._writer is not None and self._writer.applying is not None,
+            sweep=self._retired is not None,
+            quiet=self._quiet or self._closing,
+        )
+
+    @property
+    def _apply_stands(self) -> bool:
+        return self._layers.leaving or self._apply_waits or self._apply_damage is not None
+
+    def _nothing_to_do(self) -> None:
+        if self._closing and self._when_drained is not None and not self._layers.leaving:
+            drained, self._when_drained = self._when_drained, None
+            self._lane.when_idle(drained)
+
+    def _submit(self, turn: Turn, job: Callable[[], T], done: Callable[[T | BaseException], None]) -> None:
+        self._busy = True
+        monotonic = self._place.monotonic
+
+        def timed() -> tuple[T, float]:
+            started = monotonic()
+            return job(), monotonic() - started
+
+        def finished(result: tuple[T, float] | BaseException) -> None:
+            self._busy = False
+            if isinstance(result, BaseException):
+                done(result)
+            else:
+                self._turns.spent(turn, result[1], self._layers.durable_bytes)
+                done(result[0])
+
+        self._committer.submit(timed, finished)
+
+    # Groups
+
+    def _commit(self, writer: Writer) -> None:
+        group = self._layers.seal()
+        assert group is not None, "a group's turn without a group"
+        self._submit(Turn.GROUP, partial(writer.commit, group), partial(self._committed, group))
+
+    def _committed(self, group: Group, result: int | BaseException) -> None:
+        if isinstance(result, BaseException):
+            self._commit_failed(group, result)
+            return
+        self._at(CrashPoint.BEFORE_ACKNOWLEDGE)
+        self._layers.committed()
+        self._fence_failures = 0
+        counters = self.counters
+        counters.groups += 1
+        counters.syncs += 1
+        counters.log_bytes += result
+        counters.fences += group.fence
+        # The next group is on its way while the outputs of this one leave.
+        self._go_on()
+        self._reports.group_is_durable()
+        self._at(CrashPoint.AFTER_ACKNOWLEDGE)
+        if self._apply_damage is not None and self._layers.size_bytes > LAYERS_BYTES_MAX and not self._halted:
+            self._turn_off(self._apply_damage)
+        self._after_writing()
+
+    def _commit_failed(self, group: Group, error: BaseException) -> None:
+        objects = self._layers.failed()
+        self.counters.failed_groups += 1
+        if trouble_of(error) in (Trouble.IO, Trouble.DAMAGE):
+            self._trouble = error
+        else:
+            self._delay_fence()
+        self._reports.group_failed(objects, group.position, failed_commit(error, str(self._place.folder)))
+        self._reports.room_changed()
+        self._go_on()
+
+    def _delay_fence(self) -> None:
+        """The first fence is tried at once, later ones ever later; whatever else is written takes it along."""
+        self._fence_failures += 1
+        if self._fence_failures > 1:
+            self._fence_waits = True
+            self._call_later(_retry_s(self._fence_failures - 1), self._fence_may_go)
+
+    def _fence_may_go(self) -> None:
+        self._fence_waits = False
+        self._go_on()
+
+    # Apply and sweep
+
+    def _apply(self, writer: Writer) -> None:
+        groups = () if writer.applying is not None else self._layers.batch(BATCH_BYTES_MAX)
+
+        def job() -> tuple[int | None, int, int | None]:
+            if groups:
+                writer.begin_apply(groups)
+            written = writer.rows_written
+            position = writer.apply_slice()
+            return position, writer.rows_written - written, writer.retired() if position is not None else None
+
+        self._submit(Turn.APPLY, job, self._applied)
+
+    def _applied(self, result: tuple[int | None, int, int | None] | BaseException) -> None:
+        if isinstance(result, BaseException):
+            self._apply_failed(result)
+        else:
+            position, rows, retired = result
+            self.counters.apply_slices += 1
+            self.counters.rows_applied += rows
+            self._apply_failures = 0
+            if position is not None:
+                self._retired = retired
+                self._at(CrashPoint.BEFORE_LAYER_REMOVAL)
+                self._layers.applied(position)
+                self._let_leave()
+        self._go_on()
+        self._after_writing()
+
+    def _let_leave(self) -> None:
+        if self._layers.let_leave(LEAVE_ROWS_MAX):
+            self._at(CrashPoint.AFTER_LAYER_REMOVAL)
+            self._reports.room_changed()
+            self._go_on()
+        else:
+            self._clock.call_soon(self._let_leave)
+
+    def _apply_failed(self, error: BaseException) -> None:
+        trouble = trouble_of(error)
+        if trouble is Trouble.DAMAGE:
+            # The groups stay in the log and in the layers: reads and commits go on until there is no more room.
+            self._apply_damage = error
+        elif trouble is Trouble.IO:
+            self._trouble = error
+        else:
+            self._apply_failures += 1
+            self._apply_waits = True
+            self._call_later(_retry_s(self._apply_failures), self._apply_may_go)
+
+    def _apply_may_go(self) -> None:
+        self._apply_waits = False
+        self._go_on()
+
+    def _sweep(self, writer: Writer) -> None:
+        generation = self._retired
+        assert generation is not None, "a sweep's turn without a retired generation"
+
+        def job() -> tuple[int, int | None]:
+            finished, rows = writer.sweep_slice(generation)
+            return rows, writer.retired() if finished else generation
+
+        self._submit(Turn.SWEEP, job, self._swept)
+
+    def _swept(self, result: tuple[int, int | None] | BaseException) -> None:
+        if isinstance(result, BaseException):
+            # Nobody reads these rows: they can wait for the next start.
+            self._retired = None
+            if trouble_of(result) is Trouble.IO:
+                self._trouble = result
+        else:
+            rows, self._retired = result
+            self.counters.rows_swept += rows
+        self._go_on()
+        self._after_writing()
+
+    def _after_writing(self) -> None:
+        """Looks whether a checkpoint is worth it, and makes sure that a quiet moment is noticed."""
+        writer = self._writer
+        if writer is None or self._halted:
+            return
+        if writer.wal_pages < self._backfilled:
+            self._backfilled = self._whole_tried = 0  # The log began anew.
+        if writer.wal_pages - self._backfilled >= CHECKPOINT_PAGES_MIN and not self._lane.busy:
+            self._checkpoint(whole=False)
+        if self._layers.durable_bytes and self._quiet_passed not in self._timers and not self._closing:
+            self._touched = False
+            self._call_later(APPLY_IDLE_S, self._quiet_passed)
+
+    def _quiet_passed(self) -> None:
+        if self._touched:
+            self._touched = False
+            self._call_later(APPLY_IDLE_S, self._quiet_passed)
+        else:
+            self._quiet = True
+            self._go_on()
+
+    # Checkpoints
+
+    def _wal_is_too_long(self, writer: Writer) -> bool:
+        """Checkpoints cannot catch up with the writer: one must finish while it holds still."""
+        return (
+            writer.wal_pages >= WAL_PAGES_MAX
+            and writer.wal_pages - self._whole_tried >= CHECKPOINT_PAGES_MIN
+            and not self._lane.busy
+        )
+
+    def _checkpoint(self, *, whole: bool) -> None:
+        if whole:
+            self._busy = True
+            self._whole_tried = self._writer.wal_pages if self._writer is not None else 0
+
+        def job() -> tuple[int, int]:
+            self._at(CrashPoint.BEFORE_CHECKPOINT)
+            pages = self._background_tables().connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._at(CrashPoint.AFTER_CHECKPOINT)
+            return pages
+
+        self._lane.submit(job, partial(self._checkpointed, whole))
+
+    def _checkpointed(self, whole: bool, result: tuple[int, int] | BaseException) -> None:
+        if whole:
+            self._busy = False
+        if isinstance(result, BaseException):
+            # Nothing is lost, the log is still there; but a disk that cannot sync is looked into.
+            self._backfilled = self._writer.wal_pages if self._writer is not None else 0
+            if trouble_of(result) is Trouble.IO:
+                self._trouble = result
+        else:
+            self.counters.checkpoints += 1
+            self._backfilled = result[1]
+        self._go_on()
+
+    # Trouble
+
+    def _reopen(self, error: BaseException) -> None:
+        """Closes everything, opens it on new descriptors and looks what is there; off if that fails."""
+        self._trouble = None
+        self._halted = self.reopening = True
+        closers = self._take_closers()
+
+        def job() -> Files:
+            # Closing may fail for the same reason as before. What counts is whether opening works.
+            with contextlib.suppress(apsw.Error):
+                close_all(*closers)
+            return reopen_files(self._place, self._layers.durable)
+
+        self._lane.when_idle(lambda: self._committer.submit(job, partial(self._reopened, error)))
+
+    def _reopened(self, cause: BaseException, result: Files | BaseException) -> None:
+        self.reopening = False
+        if isinstance(result, BaseException):
+            result.__cause__ = cause
+            self._turn_off(result)
+            return
+        self.counters.reopens += 1
+        self._halted = False
+        self._take(result)
+        self._layers.applied(self._layers.durable)
+        self._let_leave()
+
+    def _turn_off(self, error: BaseException) -> None:
+        self._halted = True
+        closers = self._take_closers()
+        self._cancel_timers()
+        self._reports.turned_off(self._layers.give_up(), store_off(error, str(self._place.folder)))
+
+        def close() -> None:
+            with contextlib.suppress(apsw.Error):  # It is off because the disk fails; nothing depends on this.
+                close_all(*closers)
+
+        self._lane.when_idle(lambda: self._committer.submit(close, self._off))
+
+    def _off(self, _result: BaseException | None) -> None:
+        self._nothing_to_do()
+
+    # Connections
+
+    def reader(self) -> Reader:
+        """The loop's reader, opened here if the store was resting: well below 1 ms, as there is nothing to recover."""
+        if self._reader is None:
+            self._refuse_while_reopening()
+            self._reader = open_reader(self._place)
+        return self._reader
+
+    async def read_elsewhere(self, read: Callable[[Reader], T]) -> T:
+        """What `read` gives, run on another thread over a connection of its own."""
+        self._refuse_while_reopening()
+        return await run_job(self._lane, lambda: read(self._background_tables()))
+
+    def _refuse_while_reopening(self) -> None:
+        if self._halted:
+            raise StorageBroken(
+                what="the store is being opened anew after trouble with the disk",
+                where=str(self._place.folder),
+                next_step="try again in a moment",
+            )
+
+    def _background_tables(self) -> Reader:
+        # On the lane's thread. Only jobs of the lane use it, and it is taken away only while the lane is idle.
+        if self._background is None:
+            self._background = open_background(self._place)
+        return self._background
+
+    def _open(self) -> None:
+        self._busy = True
+        self._committer.submit(partial(open_files, self._place), self._opened)
+
+    def _opened(self, result: Files | BaseException) -> None:
+        self._busy = False
+        if isinstance(result, BaseException):
+            self._turn_off(result)
+            return
+        self._take(result)
+        self._go_on()
+
+    def _take(self, files: Files) -> None:
+        self._writer = files.writer
+        self._retired = files.retired
+        self._backfilled = self._whole_tried = 0
+        if self._reader is None:
+            self._reader = files.reader
+        else:
+            files.reader.close()
+        if self._background is None:
+            self._background = files.background
+        else:
+            files.background.close()
+
+    def _take_closers(self) -> list[Callable[[], None]]:
+        connections = (self._reader, self._background, self._writer)
+        self._reader = self._background = self._writer = None
+        return [connection.close for connection in connections if connection is not None]
+
+    @property
+    def resting(self) -> bool:
+        return self._writer is None and not self._busy and not self._halted
+
+    def rest(self) -> None:
+        """Closes the connections if nothing is going on."""
+        layers = self._layers
+        idle = not (self._busy or self._halted or self._lane.busy or self._awake)
+        if idle and not layers.size_bytes and not layers.fence_due and self._retired is None and self._trouble is None:
+            self._busy = True
+            self._committer.submit(partial(self._close_connections, self._take_closers()), self._rested)
+
+    def _rested(self, result: BaseException | None) -> None:
+        self._busy = False
+        if isinstance(result, BaseException) and trouble_of(result) is Trouble.IO:
+            self._trouble = result
+        self._go_on()
+
+    def _close_connections(self, closers: list[Callable[[], None]]) -> None:
+        """On the committer: closing the last connection checkpoints all and removes the write-ahead log."""
+        self._at(CrashPoint.BEFORE_CHECKPOINT)
+        close_all(*closers)
+        self._at(CrashPoint.AFTER_CHECKPOINT)
+
+    async def close(self) -> None:
+        """Returns when all is applied, as far as the disk lets it, and the connections are closed."""
+        if self._closing:
+            return
+        self._closing = True
+        self._cancel_timers()
+        drained = asyncio.get_running_loop().create_future()
+        self.drain(lambda: drained.set_result(None))
+        await drained
+        self._halted = True
+        await run_job(self._committer, partial(self._close_connections, self._take_closers()))
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Calls `done` when nothing is left to do."""
+        self._when_drained = done
+        if self._halted and not self.reopening:
+            self._nothing_to_do()
+        else:
+            self._go_on()
+
+    def leak(self) -> None:
+        """In a forked child: SQLite must never see these connections closed, it would touch the parent's files."""
+        for connection in (self._reader, self._background, self._writer):
+            if connection is not None:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.connection))
+
+    # Timers
+
+    def _call_later(self, delay_s: float, fn: Callable[[], None]) -> None:
+        def due() -> None:
+            del self._timers[fn]
+            fn()
+
+        self._timers[fn] = self._clock.call_later(delay_s, due)
+
+    def _cancel_timers(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+
+def _retry_s(failures: int) -> float:
+    return min(RETRY_S_MIN * 2.0 ** (failures - 1), RETRY_S_MAX)

@@ -1,0 +1,142 @@
+"""The writer: everything that changes `store.db`, one job at a time, on a committer thread.
+
+A group is durable when `commit` returns; if it raises, nobody knows. Apply and sweep work between groups, at most a
+slice at a time, and need no sync of their own: what power takes from them, the log brings back. See
+tests/store/test_power_cut.py.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import apsw
+
+from perdure.core.layers import Group
+from perdure.store.applying import Applying
+from perdure.store.bounds import SLICE_S, STEP_ROWS
+from perdure.store.connection import transaction, unsynced
+from perdure.store.crash_point import At, CrashPoint
+from perdure.store.log import LogCodec
+
+_APPEND = "INSERT INTO log(id, body) VALUES(?, ?)"
+_RETIRED = "SELECT generation FROM retired ORDER BY generation LIMIT 1"
+_SWEEP = (
+    "DELETE FROM kv WHERE generation = ?1 AND key IN"
+    f" (SELECT key FROM kv WHERE generation = ?1 ORDER BY key LIMIT {STEP_ROWS})"
+)
+_SWEPT = "DELETE FROM retired WHERE generation = ?"
+
+
+class Writer:
+    """The one writing connection of a store; used by one job at a time, on whichever thread runs it."""
+
+    def __init__(self, connection: apsw.Connection, at: At, monotonic: Callable[[], float]) -> None:
+        self.connection = connection
+        self.wal_pages = 0
+        """Pages in the write-ahead log after the last commit."""
+        self._at = at
+        self._monotonic = monotonic
+        self._codec = LogCodec()
+        self._cursor = connection.cursor()
+        self.rows_written = 0
+        """By apply, so far."""
+        self._applying: Applying | None = None
+        self._steps: Iterator[None] = iter(())
+        connection.set_wal_hook(self._after_commit)
+
+    def _after_commit(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self.wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def commit(self, group: Group) -> int:
+        """Makes the group durable with one sync; gives the bytes it took in the log."""
+        rows = self._codec.encode(group)
+        switches = any(entry.retires is not None for entry in group.entries)
+        self._pass(CrashPoint.BEFORE_GENERATION_SWITCH, switches)
+        self._pass(CrashPoint.BEFORE_FENCE, group.fence)
+        if len(rows) == 1:
+            # A transaction of its own. By far the usual case, and each call to SQLite can lose the interpreter to
+            # another thread for milliseconds.
+            self._at(CrashPoint.BEFORE_LOG_COMMIT)
+            self._cursor.execute(_APPEND, rows[0])
+            self._at(CrashPoint.AFTER_LOG_COMMIT)
+        else:
+            points = CrashPoint.BEFORE_LOG_COMMIT, CrashPoint.AFTER_LOG_COMMIT
+            with transaction(self.connection, self._at, *points):
+                self._cursor.executemany(_APPEND, rows)
+        self._pass(CrashPoint.AFTER_FENCE, group.fence)
+        self._pass(CrashPoint.AFTER_GENERATION_SWITCH, switches)
+        return sum(len(content) for _, content in rows)
+
+    def _pass(self, point: CrashPoint, condition: bool) -> None:
+        if condition:
+            self._at(point)
+
+    def begin_apply(self, groups: Sequence[Group]) -> None:
+        """The groups, oldest first, that `apply_slice` writes from now on. Nothing is done yet."""
+        self._applying = Applying(groups, self.connection)
+        self._steps = self._applying.steps()
+
+    def apply_slice(self, seconds_max: float = SLICE_S) -> int | None:
+        """Goes on applying for about that long and commits; gives the position once all of it is in the tables.
+
+        After an error the groups are still in the log: begin again.
+        """
+        applying = self._applying
+        assert applying is not None, "apply_slice without begin_apply"
+        self._at(CrashPoint.BEFORE_APPLY_BEGIN)
+        before = applying.rows_written
+        try:
+            points = CrashPoint.BEFORE_APPLY_COMMIT, CrashPoint.AFTER_APPLY_COMMIT
+            with unsynced(self.connection), transaction(self.connection, self._at, *points):
+                finished = self._run_for(self._steps, seconds_max)
+        except BaseException:
+            self._applying = None
+            raise
+        self.rows_written += applying.rows_written - before
+        if not finished:
+            return None
+        self._applying = None
+        return applying.position
+
+    @property
+    def applying(self) -> Applying | None:
+        """The batch that is not wholly in the tables yet."""
+        return self._applying
+
+    def retired(self) -> int | None:
+        """A generation that is waiting to be swept."""
+        generation: int | None = self._cursor.execute(_RETIRED).get
+        return generation
+
+    def sweep_slice(self, generation: int, seconds_max: float = SLICE_S) -> tuple[bool, int]:
+        """Deletes rows of a retired generation for about that long: (it is all gone, rows deleted)."""
+        swept = Sweep(self.connection, generation)
+        points = CrashPoint.BEFORE_SWEEP, CrashPoint.AFTER_SWEEP
+        with unsynced(self.connection), transaction(self.connection, self._at, *points):
+            finished = self._run_for(swept.steps(), seconds_max)
+        return finished, swept.rows
+
+    def _run_for(self, steps: Iterator[None], seconds_max: float) -> bool:
+        """Takes steps until that much time has passed, at least one; True when there are no more."""
+        ends = self._monotonic() + seconds_max
+        return all(self._monotonic() < ends for _ in steps)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Sweep:
+    """Deletes the rows of one generation in short steps, and last the note that it was to be swept."""
+
+    def __init__(self, connection: apsw.Connection, generation: int) -> None:
+        self.rows = 0
+        self._connection = connection
+        self._generation = generation
+
+    def steps(self) -> Iterator[None]:
+        while True:
+            self._connection.execute(_SWEEP, (self._generation,))
+            if not (deleted := self._connection.changes()):
+                break
+            self.rows += deleted
+            yield
+        self._connection.execute(_SWEPT, (self._generation,))
