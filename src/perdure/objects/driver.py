@@ -80,7 +80,7 @@ class Driven:
                 raised = (yield from wait_at_gate(gate, member.section, ticket)) or raised
             if gate.broken is not None:
                 close_quietly(coroutine)
-                raise asyncio.CancelledError  # what broke the gate is told to the callers by the instance
+                raise asyncio.CancelledError
             gate.running += 1
             try:
                 yielded = coroutine.send(None) if raised is None else coroutine.throw(raised)
@@ -89,10 +89,11 @@ class Driven:
             except StopIteration as stop:
                 result = stop.value
             except BaseException as error:
-                if not self.fatal or not isinstance(error, Exception):
+                if self.fatal and isinstance(error, Exception):
+                    instance.break_by_code(error)
+                if gate.broken is None:
                     raise
-                instance.break_by_code(error)
-                raise asyncio.CancelledError from None  # told to every caller of the object instead
+                raise asyncio.CancelledError from None  # what broke the gate is told to the object's callers
             else:
                 raised, result = None, _UNFINISHED
             finally:

@@ -112,8 +112,8 @@ class Instance:
         member = ObjectMember(self, section, event.chain)
         context = self.home.base_context.copy()
         context.run(CURRENT.set, member)
-        # The loop holds the task until it has begun, then the instance does.
-        if driver.may_start_eagerly() and self.gate.admits(section):
+        # The loop holds the task until it has begun, then the instance does. A constructor never runs in its caller's step.
+        if self._activation is None and driver.may_start_eagerly() and self.gate.admits(section):
             driver.start_eagerly(self._run(event, member), context)
         else:
             asyncio.Task(self._run(event, member), loop=loop, context=context)

@@ -5,7 +5,7 @@ iterator is never more than one chunk ahead of its reader; a reader that goes aw
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Generic, TypeVar
 
 from perdure.model.errors import Disconnected
@@ -57,11 +57,17 @@ class _Channel(Generic[T]):
             rows.hold(lambda failed: self._end(raised if failed is None else failed))
         else:
             rows.hold(self._end)
+        finally:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
 
     def _over(self, task: "asyncio.Task[None]") -> None:
-        if task.cancelled():
-            broken = self._member.instance.gate.broken
-            self._end(broken or Disconnected(what="the object stopped producing this body"))
+        broken = self._member.instance.gate.broken
+        if broken is not None:
+            self._end(broken)
+        elif task.cancelled():
+            self._end(Disconnected(what="the object stopped producing this body", where=self._member.instance.label))
+        # Otherwise its end, or what it raised, is on the way through the output gate.
 
     def _end(self, failed: BaseException | None) -> None:
         if not self._ended:
