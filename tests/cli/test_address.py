@@ -65,12 +65,46 @@ def test_when_the_next_ports_are_taken_too_any_will_do(opened, monkeypatch):
     assert opened(listen("127.0.0.1", None)).port not in (0, first.port)
 
 
-def test_localhost_listens_on_every_address_that_it_stands_for_with_one_port(opened):
+def resolving(monkeypatch, *ips: str) -> None:
+    families = [socket.AF_INET6 if ":" in ip else socket.AF_INET for ip in ips]
+    found = [(family, socket.SOCK_STREAM, 0, "", (ip, 0)) for family, ip in zip(families, ips, strict=True)]
+    monkeypatch.setattr(address_module.socket, "getaddrinfo", lambda *args, **options: found)
+
+
+def test_a_name_listens_on_every_address_that_it_stands_for_with_one_port(opened, monkeypatch):
+    resolving(monkeypatch, "127.0.0.1", "127.0.0.2")
+
     address = opened(listen("localhost", 0))
 
-    ips = {sock.getsockname()[0] for sock in address.sockets}
-    assert ips == {str(found[4][0]) for found in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)}
-    assert {sock.getsockname()[1] for sock in address.sockets} == {address.port}
+    assert [sock.getsockname() for sock in address.sockets] == [("127.0.0.1", address.port), ("127.0.0.2", address.port)]
+
+
+@pytest.mark.parametrize("ips", [("192.0.2.1", "127.0.0.1"), ("127.0.0.1", "192.0.2.1")])
+def test_an_address_of_a_name_that_this_machine_lacks_is_passed_over(opened, monkeypatch, ips):
+    resolving(monkeypatch, *ips)
+
+    address = opened(listen("localhost", 0))
+
+    assert [sock.getsockname()[0] for sock in address.sockets] == ["127.0.0.1"]
+
+
+def test_localhost_works_on_a_machine_that_cannot_resolve_it(opened, monkeypatch):
+    def fail(*args, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(address_module.socket, "getaddrinfo", fail)
+
+    assert [sock.getsockname()[0] for sock in opened(listen("localhost", 0)).sockets] == ["127.0.0.1"]
+
+
+def test_a_port_that_is_taken_on_one_of_several_addresses_is_taken(opened, monkeypatch):
+    taken = opened(listen("127.0.0.2", 0))
+    resolving(monkeypatch, "127.0.0.1", "127.0.0.2")
+
+    with pytest.raises(WrongValue, match="is taken"):
+        listen("localhost", taken.port)
+    monkeypatch.undo()
+    opened(listen("127.0.0.1", taken.port))  # what was bound before the refusal is free again
 
 
 def test_what_is_no_address_is_refused():

@@ -38,6 +38,22 @@ def test_a_request_is_one_line_of_method_path_status_and_time():
     assert out.getvalue() == "POST /a%20b?c=1 404 13ms\n"
 
 
+def test_a_request_that_broke_off_has_dashes_for_what_is_not_known():
+    out = io.StringIO()
+
+    say(out, method="", path="", status=0)
+
+    assert out.getvalue() == "- - - 1ms\n"
+
+
+def test_bytes_of_a_client_do_not_steer_the_terminal():
+    out = io.StringIO()
+
+    say(out, path="/\x9b31mred")
+
+    assert out.getvalue() == "GET /\\x9b31mred 200 1ms\n"
+
+
 def test_on_a_terminal_the_status_is_coloured():
     out = Terminal()
 

@@ -18,6 +18,7 @@ NEXT_PORTS = 10
 time."""
 BACKLOG = 1024
 """Connections that wait for the loop: a burst of clients while it starts, or while it is busy."""
+NOT_OURS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def _families(ip: str) -> list[tuple[socket.AddressFamily, str]]:
     try:
         found = socket.getaddrinfo(ip, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
+        if ip == "localhost":  # a bare machine has no /etc/hosts to say what everyone knows
+            return [(socket.AF_INET, "127.0.0.1")]
         raise WrongValue(
             what=f"--ip {ip} is no address",
             why=error.strerror or str(error),
@@ -77,9 +80,15 @@ def _families(ip: str) -> list[tuple[socket.AddressFamily, str]]:
 def _bind(ip: str, families: list[tuple[socket.AddressFamily, str]], port: int) -> Address:
     bound: list[socket.socket] = []
     try:
-        for family, address in families:
-            bound.append(_bind_one(family, address, port))
-            port = bound[0].getsockname()[1]
+        for number, (family, address) in enumerate(families, start=1):
+            try:
+                bound.append(_bind_one(family, address, port))
+            except OSError as error:
+                # A name may stand for an IPv6 address on a machine without IPv6; one address has to be ours.
+                if error.errno not in NOT_OURS or (number == len(families) and not bound):
+                    raise
+            else:
+                port = bound[0].getsockname()[1]
     except OSError:
         for listening in bound:
             listening.close()

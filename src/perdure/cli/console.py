@@ -32,11 +32,16 @@ class Console:
         self._write(f"{text}\n")
 
     def request_line(self, method: str, path: str, status: int, took_ms: float) -> None:
-        """One served request. For the loop's thread: lines of one turn of the loop are written at once."""
+        """One request; `-` stands for a method that could not be read and for a status that nobody was there to get.
+
+        For the loop's thread: lines of one turn of the loop are written at once.
+        """
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._flush_lines)
-        shown = self.coloured(str(status), STATUS_COLOURS.get(status // 100))
-        self._lines.append(f"{method} {path} {shown} {took_ms:.0f}ms\n")
+        if not path.isprintable():  # bytes of a client must not steer this terminal
+            path = path.encode("unicode_escape").decode("ascii")
+        shown = self.coloured(str(status or "-"), STATUS_COLOURS.get(status // 100))
+        self._lines.append(f"{method or '-'} {path or '-'} {shown} {took_ms:.0f}ms\n")
 
     def coloured(self, text: str, colour: str | None, *, bold: bool = False) -> str:
         return typer.style(text, fg=colour, bold=bold or None) if self._colours else text

@@ -6,11 +6,14 @@ not of the loop: the loop's own would wait for that code. See tests/host/test_st
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
 from perdure.cli.exit_code import ExitCode
+
+T = TypeVar("T")
 
 STOPPING = [signal.SIGINT, signal.SIGTERM]
 
@@ -26,6 +29,16 @@ class StopSignal:
 
     async def wait(self) -> None:
         await self._wanted.wait()
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of `work`; None if the stop came first, and `work` was cancelled for it."""
+        task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self.wait())
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+        return None if task.cancelled() else task.result()
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         if self._asked and signum == signal.SIGINT:

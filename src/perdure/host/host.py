@@ -1,0 +1,115 @@
+"""One process's part in one Worker: its data folder, its code, its live objects and, if it serves, its server.
+
+Must stay true: nothing runs before the data folder is owned and its classes are in order; a close ends them in the order in
+which they depend on each other: no new requests, then the objects, then the stores. Everything hangs on the instance, so two
+hosts live side by side in one process. See tests/host/test_host.py.
+"""
+
+import os
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from perdure.config import Project
+from perdure.core.clock import Clock
+from perdure.core.migrations import plan
+from perdure.edge import OnError, OnRequest, Server
+from perdure.host.clock import RealClock
+from perdure.store.data_folder import DataFolder
+from perdure.web import Request, Response
+from perdure.workers.loader import load_program
+from perdure.workers.worker import Housing, Worker
+
+# How long running requests and events may go on once a close began: people wait for Ctrl-C, and so do process managers.
+DRAIN_S = 10.0
+
+
+class Host:
+    """A Worker that runs here. Made by `Host.start`."""
+
+    def __init__(self, worker: Worker, folder: DataFolder) -> None:
+        self.worker = worker
+        self.running_requests = 0
+        """Requests that the Worker has not answered yet."""
+        self._folder = folder
+        self._server: Server | None = None
+
+    @staticmethod
+    async def start(
+        project: Project,
+        data_dir: Path,
+        *,
+        clock: Clock | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+        lock_timeout_s: float = 5.0,
+    ) -> "Host":
+        """Open the data folder, bring its classes to what the project says, and load the project's code.
+
+        Raises DataFolderLocked if another process still has the folder after `lock_timeout_s`; ConfigError if the folder's
+        classes cannot become the project's; LoadFailed if its code cannot be loaded. Nothing stays open or loaded then.
+        """
+        clock = clock or RealClock()
+        async with AsyncExitStack() as undo:
+            folder = await DataFolder.open(
+                data_dir, clock=clock, random_bytes=random_bytes, lock_timeout_s=lock_timeout_s
+            )
+            undo.push_async_callback(folder.close)
+            program = load_program(
+                project.name, project.main, root=project.root, class_names=project.classes, config=project.config_file
+            )
+            undo.callback(program.modules.close)
+            worker = Worker(
+                project.name,
+                program,
+                housing=await _housing(folder, project),
+                bindings={binding.name: binding.class_name for binding in project.objects},
+                variables=project.vars,
+                clock=clock,
+                random_bytes=random_bytes,
+                config=project.config_file,
+            )
+            undo.pop_all()
+        return Host(worker, folder)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request with the Worker's code. Raises what that raises."""
+        self.running_requests += 1
+        try:
+            return await self.worker.fetch(request)
+        finally:
+            self.running_requests -= 1
+
+    async def serve(
+        self,
+        sockets: Sequence[socket.socket],
+        *,
+        tls: ssl.SSLContext | None = None,
+        on_request: OnRequest | None = None,
+        on_error: OnError | None = None,
+    ) -> None:
+        """Answer HTTP on these bound sockets, until the host is closed; it closes them."""
+        self._server = Server(self.handle, ssl=tls, on_request=on_request, on_error=on_error)
+        for bound in sockets:
+            await self._server.start(sock=bound)
+
+    async def close(self, grace_s: float = DRAIN_S) -> None:
+        """Answer what runs, for at most `grace_s`, then end the objects and close the stores with all that was acknowledged."""
+        try:
+            if self._server is not None:
+                await self._server.drain(grace_s)
+            await self.worker.close(grace_s)
+        finally:
+            await self._folder.close()
+
+
+async def _housing(folder: DataFolder, project: Project) -> dict[str, Housing]:
+    """Bring the folder's classes to what the project says; where the objects of each class then live."""
+    steps = plan(folder.namespaces(project.name), project.migrations, folder.tag(project.name))
+    await folder.apply(project.name, steps)
+    namespaces = folder.namespaces(project.name)
+    return {
+        name: Housing(store=folder.store(namespaces[name].id), unique_key=namespaces[name].unique_key)
+        for name in project.classes
+    }
