@@ -21,6 +21,9 @@ from perdure.objects.op import Op
 from perdure.objects.outbox import Outbox
 from perdure.objects.residents import Residents
 from perdure.objects.state import State
+from perdure.store.crash_point import passes
+from perdure.store.file_system import checksummed_file_system
+from perdure.store.files import Place, open_files
 from perdure.store.sqlite_store import SqliteStore
 from perdure.testing.virtual_loop import LoopClock, VirtualLoop
 
@@ -182,7 +185,8 @@ class World:
 
 async def open_store(folder: Path, clock: Clock, disk: Any) -> SqliteStore:
     folder.mkdir(parents=True, exist_ok=True)
-    return await SqliteStore.open(folder, clock=clock, committer=disk)
+    place = Place(folder, checksummed_file_system(), "test", passes, clock.monotonic)
+    return SqliteStore(place, open_files(place), clock=clock, committer=disk, background=disk)
 
 
 async def settle(turns: int = 20) -> None:
