@@ -1,9 +1,9 @@
 """What goes on behind a store's back: groups to the log, the log to the tables, checkpoints, the way out of trouble.
 
 At most one job of the writer runs at a time and is handed over only here, so nothing is ever written out of order. Each
-result comes back on the loop, where it changes the layers and is reported to the store. After trouble with the disk nothing
-is written until the store was opened anew on new descriptors; if that fails it is off. See tests/store/test_faults.py and
-test_upkeep.py.
+result comes back on the loop, where it changes the layers and is reported to the store. After trouble with the disk
+nothing is written until the store was opened anew on new descriptors; if that fails it is off. See
+tests/store/test_faults.py and test_upkeep.py.
 """
 
 import asyncio
