@@ -21,7 +21,7 @@ _HMAC_BLOCK_BYTES = 64
 
 @dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class ObjectId:
-    """Names one object. `str(id)` and `id.hex` are its 64 lower-case digits; `name` takes no part in `==` and `hash`."""
+    """Names one object. `str(id)` and `id.hex` are 64 lower-case digits; `name` takes no part in `==` and `hash`."""
 
     # The bytes are kept and the text derived, for 100,000 live objects: 65 bytes each instead of 113.
     raw: bytes
@@ -66,7 +66,7 @@ _set_name = ObjectId.__dict__["name"].__set__
 
 
 class IdKey:
-    """Makes and checks the ids of one namespace. `unique_key` is what identifies the namespace for ever; not its class's name."""
+    """Makes and checks the ids of one namespace, which `unique_key` identifies for ever: not its class's name."""
 
     __slots__ = ("_inner", "_outer")
 

@@ -1,4 +1,4 @@
-"""Every error class of Perdure under one name; the table "Errors" of the specification, pinned by tests/model/test_errors.py."""
+"""Every error class of Perdure: the table "Errors" of the specification. See tests/model/test_errors.py."""
 
 from perdure.model.errors.base import PerdureError, WrongType, WrongValue, rebuilt
 from perdure.model.errors.calls import (

@@ -16,7 +16,7 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def code_of(class_name: str) -> str:
-    """The stable code of an error class: `Overloaded` -> `PERDURE_OVERLOADED`, `StoreTooNew` -> `PERDURE_STORE_TOO_NEW`."""
+    """The stable code of an error class: `StoreTooNew` -> `PERDURE_STORE_TOO_NEW`."""
     return f"PERDURE_{_WORD_START.sub('_', class_name).upper()}"
 
 
@@ -73,8 +73,8 @@ def rebuilt(cls: type[BaseException], args: tuple[Any, ...], attributes: dict[st
 
 
 class WrongType(PerdureError, TypeError):
-    """An argument is of a type that the called function does not take. Change the call; the message shows the right one."""
+    """An argument is of a type that the function does not take. Change the call; the message shows the right one."""
 
 
 class WrongValue(PerdureError, ValueError):
-    """An argument has the right type but a value that is not allowed. Change the call; the message names what is allowed."""
+    """An argument has the right type but a value that is not allowed. Change the call; the message says what is."""

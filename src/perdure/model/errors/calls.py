@@ -107,7 +107,7 @@ class MethodNotFound(PerdureError, AttributeError, TypeError):
 
 
 class NoHandler(PerdureError, TypeError):
-    """A request, an alarm or a schedule has arrived for code that defines no `fetch`, `alarm` or `scheduled`. Define it."""
+    """A request, alarm or schedule has come for code that defines no `fetch`, `alarm` or `scheduled`. Define it."""
 
 
 class RemoteError(PerdureError):

@@ -9,7 +9,7 @@ from perdure.model.errors.base import PerdureError
 
 
 class ConfigError(PerdureError):
-    """The configuration cannot be used. `problems` has all of them, each with its file, line and fix; so does `str()`."""
+    """The configuration cannot be used. `problems`, like `str()`, has all that is wrong, with file, line and fix."""
 
     problems: tuple[str, ...]
 

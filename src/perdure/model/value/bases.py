@@ -56,5 +56,6 @@ def as_base(value: Any) -> Any:
     """`value` as an instance of exactly the plain kind that its class derives from; None if there is none."""
     for kind, convert in _BASES:
         if isinstance(value, kind):
-            return convert(value)
+            made: Any = value  # as Any again: the checkers took the types of the table for its own
+            return convert(made)
     return None

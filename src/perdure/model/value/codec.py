@@ -14,10 +14,11 @@ from perdure.model.errors import ValueMismatch
 from perdure.model.foreign import Undefined
 from perdure.model.limits import UNIT_BYTES_MAX
 from perdure.model.value import wire_format
-from perdure.model.value.plain import SCALARS, TEXT, is_plain
+from perdure.model.value.leaves import LEAVES
 from perdure.model.value.refusal import Refusal
 from perdure.model.value.restore import restore
 from perdure.model.value.tree import Walk, too_large
+from perdure.model.value.wire_format import SCALARS, TEXT
 
 _PLAIN = wire_format.PLAIN
 _PLAIN_VERSION, _MARKED_VERSION = wire_format.PLAIN[0], wire_format.MARKED[0]
@@ -51,9 +52,10 @@ def encode(value: Any, *, path: str, bytes_max: int = UNIT_BYTES_MAX) -> bytes:
 
 def _encode_any(value: Any, path: str, bytes_max: int) -> bytes:
     try:
+        leaf = LEAVES.get(type(value))
+        if leaf is not None:
+            return _PLAIN + _encode_tree(leaf(value))
         try:
-            if is_plain(value, bytes_max):
-                return _PLAIN + _encode_tree(value)
             return _encode_walked(value, Walk(path, careful=False, elements_max=bytes_max))
         except (OverflowError, UnicodeEncodeError):
             # An int beyond 64 bits or a lone surrogate: msgspec refuses without saying where.

@@ -1,39 +1,34 @@
 """Classes that cross as their fields: dataclasses, msgspec.Struct and pydantic models.
 
-The names are those by which `as_type` builds the class again, so `as_type(C, decode(encode(c)))` equals `c`. pydantic
-is looked up among the loaded modules and never imported. See tests/model/test_value_models.py.
+The names are those by which `as_type` builds the class again, so `as_type(C, decode(encode(c)))` equals `c`. pydantic is
+looked up among the loaded modules and never imported. See tests/model/test_value_models.py.
 """
 
 import dataclasses
 import sys
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import msgspec
+
+Field: TypeAlias = tuple[str, str, Any]
+"""The field's name in Python (for the path in a message), its name in the data, and its value."""
 
 _ABSENT = object()
 
 
-class Field(NamedTuple):
-    attribute: str
-    """Its name in Python: for the path in a message."""
-    name: str
-    value: Any
-
-
 def fields_of(value: Any) -> list[Field] | None:
-    """The fields of an instance of such a class, in order; None for anything else. A field that was never set is left out."""
+    """The fields of an instance of such a class, in order, without those never set; None for anything else."""
     kind = type(value)
     if isinstance(value, msgspec.Struct):
         return _present(value, zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
-    if dataclasses.is_dataclass(kind):
+    if hasattr(kind, "__dataclass_fields__"):
         return _present(value, ((field.name, field.name) for field in dataclasses.fields(kind)))
-    if is_pydantic_model(kind):
-        if is_root_model(kind):
-            return None
+    if is_pydantic_model(kind) and not is_root_model(kind):
         extra = value.model_extra or {}
         return [
             *_present(value, ((name, name) for name in kind.model_fields)),
-            *(Field(name, name, item) for name, item in extra.items()),
+            *((name, name, item) for name, item in extra.items()),
         ]
     return None
 
@@ -45,7 +40,7 @@ def struct_tag(value: Any) -> tuple[str, str | int] | None:
 
 
 def is_array_like(value: Any) -> bool:
-    """Whether the class of this Struct is `array_like`: msgspec builds it from a list."""
+    """Whether this is a Struct that msgspec builds from a list: its class says `array_like`."""
     config = getattr(type(value), "__struct_config__", None)
     return config is not None and config.array_like
 
@@ -62,6 +57,6 @@ def is_root_model(kind: type[Any]) -> bool:
     return is_pydantic_model(kind) and issubclass(kind, sys.modules["pydantic"].RootModel)
 
 
-def _present(value: Any, names: Any) -> list[Field]:
-    found = ((attribute, name, getattr(value, attribute, _ABSENT)) for attribute, name in names)
-    return [Field(*field) for field in found if field[2] is not _ABSENT and field[2] is not msgspec.UNSET]
+def _present(value: Any, names: Iterable[tuple[str, str]]) -> list[Field]:
+    found = [(attribute, name, getattr(value, attribute, _ABSENT)) for attribute, name in names]
+    return [field for field in found if field[2] is not _ABSENT and field[2] is not msgspec.UNSET]

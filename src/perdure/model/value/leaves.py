@@ -13,8 +13,8 @@ from msgspec.msgpack import Ext
 
 from perdure.model.foreign import Undefined
 from perdure.model.value import wire_format
-from perdure.model.value.plain import SCALARS
 from perdure.model.value.refusal import Refusal
+from perdure.model.value.wire_format import SCALARS
 
 
 def text(value: str) -> str:
@@ -82,4 +82,4 @@ LEAVES: Final[dict[type, Callable[[Any], Any]]] = {
 
 CAREFUL_SCALARS: Final = SCALARS - {int, str}
 """Scalars that need no look at all."""
-CAREFUL_LEAVES: Final = {**LEAVES, int: _integer, str: text}
+CAREFUL_LEAVES: Final[dict[type, Callable[[Any], Any]]] = {**LEAVES, int: _integer, str: text}

@@ -7,14 +7,13 @@ tests/model/test_value_hostile.py.
 from typing import Any, Final
 
 from perdure.model.limits import VALUE_DEPTH_MAX
-from perdure.model.value.plain import TEXT
-from perdure.model.value.wire_format import Marker
+from perdure.model.value.wire_format import TEXT, Marker
 
 _UNFINISHED: Final = frozenset({list, dict, Marker})
 
 
 def restore(tree: Any, depth: int = 0) -> Any:
-    """The value of `tree`, which stands inside `depth` containers. Raises ValueError or TypeError if it stands for none."""
+    """The value of `tree`, inside `depth` containers. Raises ValueError or TypeError if it stands for none."""
     kind = type(tree)
     if kind is list:
         return _restore_list(tree, depth)

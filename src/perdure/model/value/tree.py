@@ -7,7 +7,7 @@ caught there).
 """
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
@@ -22,12 +22,13 @@ from perdure.model.value import wire_format
 from perdure.model.value.bases import as_base
 from perdure.model.value.fields import Field, fields_of, is_array_like, is_root_model, struct_tag
 from perdure.model.value.leaves import CAREFUL_LEAVES, CAREFUL_SCALARS, LEAVES, text
-from perdure.model.value.plain import SCALARS, TEXT
 from perdure.model.value.refusal import Refusal, key_step, unsupported
 from perdure.model.value.restore import restore
+from perdure.model.value.wire_format import SCALARS, TEXT
 
-# Two different keys of these types stay different, whatever happens on the way.
-_KEYS_APART: Final = SCALARS | {date, datetime, time, timedelta, Decimal, UUID}
+# Two different keys of these types stay different, whatever happens on the way. Not so aware datetimes: around the end
+# of summer time two that Python calls different can be one instant.
+_KEYS_APART: Final = SCALARS | {date, time, timedelta, Decimal, UUID}
 
 
 class Walk:
@@ -51,13 +52,13 @@ class Walk:
     def tree(self, value: Any, depth: int = 0) -> Any:
         """The tree of `value`, which stands inside `depth` containers. Raises Refusal, or TooLarge."""
         kind = type(value)
+        container = _CONTAINERS.get(kind)
+        if container is not None:
+            return container(self, value, depth)
         if kind in self._scalars:
             return value
         leaf = self._leaves.get(kind)
-        if leaf is not None:
-            return leaf(value)
-        container = _CONTAINERS.get(kind)
-        return self._other(value, depth) if container is None else container(self, value, depth)
+        return self._other(value, depth) if leaf is None else leaf(value)
 
     # -------------------------------------------------------------------------------------------------- containers
 
@@ -164,7 +165,7 @@ class Walk:
         return tree
 
     def _keys_apart(self, value: dict[Any, Any], keys: list[Any]) -> None:
-        """Refuses a dict that would lose entries, because two of its keys cross as the same one (an Enum member and its value)."""
+        """Refuses a dict that would lose entries, two of its keys becoming one: an Enum member and its value."""
         crossed = restore(wire_format.decode_marked(wire_format.encode_tree(keys)))
         if len(set(crossed)) < len(value):
             raise Refusal(

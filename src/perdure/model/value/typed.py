@@ -49,7 +49,7 @@ def as_type(type_: type[T], value: Any, *, path: str) -> T:
 
 
 def _model(type_: type[Any], value: Any) -> Any:
-    """Builds what msgspec does not know. A ValueError or TypeError here becomes a ValidationError with the field's path."""
+    """Builds what msgspec does not know. Its ValueErrors and TypeErrors become ValidationErrors with a path."""
     if is_pydantic_model(type_):
         if _pydantic_version() >= _PYDANTIC_BY_NAME:
             return type_.model_validate(value, by_alias=True, by_name=True)

@@ -16,6 +16,7 @@ import struct
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,6 +38,10 @@ PAIRS: Final = Ext(_PAIRS, b"")
 """A dict some of whose keys are not text."""
 MAP: Final = Ext(_MAP, b"")
 UNDEFINED_EXT: Final = Ext(_UNDEFINED, b"")
+
+SCALARS: Final = frozenset({NoneType, bool, int, float, str, bytes})
+"""Types that msgspec writes exactly, but for ints beyond 64 bits and text with lone surrogates, which it refuses."""
+TEXT: Final = frozenset({str})
 
 INT_MIN, INT_MAX = -(1 << 63), (1 << 64) - 1
 """What MessagePack's own integers hold."""
