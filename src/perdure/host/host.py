@@ -5,11 +5,13 @@ which they depend on each other: no new requests, then the objects, then the sto
 hosts live side by side in one process. See tests/host/test_host.py.
 """
 
+import asyncio
 import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 from perdure.config import Project
@@ -17,6 +19,8 @@ from perdure.core.clock import Clock
 from perdure.core.migrations import plan
 from perdure.edge import OnError, OnRequest, Server
 from perdure.host.clock import RealClock
+from perdure.store.bounds import LOCK_TIMEOUT_S
+from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
 from perdure.web import Request, Response
 from perdure.workers.loader import load_program
@@ -29,11 +33,12 @@ DRAIN_S = 10.0
 class Host:
     """A Worker that runs here. Made by `Host.start`."""
 
-    def __init__(self, worker: Worker, folder: DataFolder) -> None:
+    def __init__(self, worker: Worker, resources: AsyncExitStack) -> None:
         self.worker = worker
         self.running_requests = 0
         """Requests that the Worker has not answered yet."""
-        self._folder = folder
+        self._resources = resources
+        """The data folder and what it works with; what was opened last is closed first."""
         self._server: Server | None = None
 
     @staticmethod
@@ -43,7 +48,7 @@ class Host:
         *,
         clock: Clock | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
-        lock_timeout_s: float = 5.0,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
     ) -> "Host":
         """Open the data folder, bring its classes to what the project says, and load the project's code.
 
@@ -51,15 +56,26 @@ class Host:
         classes cannot become the project's; LoadFailed if its code cannot be loaded. Nothing stays open or loaded then.
         """
         clock = clock or RealClock()
-        async with AsyncExitStack() as undo:
+        loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as resources:
+            committer = CommitterPool(loop)
+            resources.callback(committer.close)
+            background = CommitterPool(loop, threads=1, name="background")
+            resources.callback(background.close)
             folder = await DataFolder.open(
-                data_dir, clock=clock, random_bytes=random_bytes, lock_timeout_s=lock_timeout_s
+                data_dir,
+                clock=clock,
+                committer=committer,
+                background=background,
+                random_bytes=random_bytes,
+                written_by=version("perdure"),
+                lock_timeout_s=lock_timeout_s,
             )
-            undo.push_async_callback(folder.close)
+            resources.push_async_callback(folder.close)
             program = load_program(
                 project.name, project.main, root=project.root, class_names=project.classes, config=project.config_file
             )
-            undo.callback(program.modules.close)
+            resources.callback(program.modules.close)
             worker = Worker(
                 project.name,
                 program,
@@ -70,8 +86,7 @@ class Host:
                 random_bytes=random_bytes,
                 config=project.config_file,
             )
-            undo.pop_all()
-        return Host(worker, folder)
+            return Host(worker, resources.pop_all())
 
     async def handle(self, request: Request) -> Response:
         """Answer a request with the Worker's code. Raises what that raises."""
@@ -95,21 +110,19 @@ class Host:
             await self._server.start(sock=bound)
 
     async def close(self, grace_s: float = DRAIN_S) -> None:
-        """Answer what runs, for at most `grace_s`, then end the objects and close the stores with all that was acknowledged."""
-        try:
+        """Answer what runs, for at most `grace_s`, then end the objects and close the stores with all that they acknowledged."""
+        async with self._resources:
             if self._server is not None:
                 await self._server.drain(grace_s)
             await self.worker.close(grace_s)
-        finally:
-            await self._folder.close()
 
 
 async def _housing(folder: DataFolder, project: Project) -> dict[str, Housing]:
     """Bring the folder's classes to what the project says; where the objects of each class then live."""
-    steps = plan(folder.namespaces(project.name), project.migrations, folder.tag(project.name))
-    await folder.apply(project.name, steps)
-    namespaces = folder.namespaces(project.name)
+    before = await folder.namespaces(project.name)
+    migrated = plan([row.class_name for row in before], project.migrations, await folder.tag(project.name))
+    rows = {row.class_name: row for row in await folder.apply(project.name, migrated)}
     return {
-        name: Housing(store=folder.store(namespaces[name].id), unique_key=namespaces[name].unique_key)
+        name: Housing(store=await folder.store(rows[name].id), unique_key=rows[name].unique_key)
         for name in project.classes
     }
