@@ -1,9 +1,6 @@
 """A request's way through a Worker and its objects and back."""
 
-import pytest
-
-from perdure.model.errors import NoHandler, ObjectReset, WrongType
-from tests.workers.world import get, text_of
+from tests.workers.world import text_of
 
 COUNTER = """
     class Counter(DurableObject):

@@ -62,10 +62,6 @@ class ImportSpace(MetaPathFinder):
         """Whether a module, by its `__name__`, is the project's."""
         return module_name.startswith(f"{self.prefix}.")
 
-    def plain_name(self, module_name: str) -> str:
-        """The name that the project's code knows a module by."""
-        return module_name.removeprefix(f"{self.prefix}.")
-
     def find_imported(self, plain_name: str) -> ModuleType | None:
         """The module that the project's code means by this name, if it is imported already. Imports nothing."""
         return sys.modules.get(f"{self.prefix}.{plain_name}") or sys.modules.get(plain_name)
@@ -136,6 +132,11 @@ class _ProjectFileLoader(SourceFileLoader):
         if time.time() - stats["mtime"] < BYTECODE_TRUSTED_AFTER_S:
             raise OSError(f"{path} was changed just now: compiled anew")  # the import system goes on without bytecode
         return stats
+
+
+def plain_name(module_name: str) -> str:
+    """The name by which the code of a module's own project knows it: `bank` of `<hits>.bank`, and any other as it is."""
+    return module_name.partition(">.")[2] if module_name.startswith("<") else module_name
 
 
 def _free_name(name: str) -> str:

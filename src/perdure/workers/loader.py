@@ -19,7 +19,7 @@ from perdure.model.errors import LoadFailed, PerdureError
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.entrypoint import WorkerEntrypoint
 from perdure.workers.handler import EntrypointHandler, FunctionHandler, Handler
-from perdure.workers.import_space import ImportSpace
+from perdure.workers.import_space import ImportSpace, plain_name
 from perdure.workers.remote_error import user_frames
 from perdure.workers.reserved import WORKER_HOOKS
 
@@ -95,7 +95,7 @@ class _Reader:
     def __init__(self, modules: ImportSpace, main: ModuleType, problems: list[str]) -> None:
         self._modules = modules
         self._names = vars(main)
-        self._main = modules.plain_name(main.__name__)
+        self._main = plain_name(main.__name__)
         self._problems = problems
 
     def entry_points(self) -> tuple[Handler | None, dict[str, ClassSpec]]:

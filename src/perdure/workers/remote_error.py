@@ -7,6 +7,7 @@ runtime's own frames (API-77, API-78). See tests/workers/test_remote_error.py.
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any, Protocol
 from perdure.model.errors import ConstructorFailed, PerdureError, RemoteError
 from perdure.model.object_id import ObjectId
 from perdure.model.value import transfer
+from perdure.workers.import_space import plain_name
 
-_OWN_FOLDER = str(Path(__file__).parents[1])
+# Where frames are from that tell a user nothing: this package and the import system.
+_NOT_OF_USERS = (str(Path(__file__).parents[1]), str(importlib.__file__), "<frozen importlib")
 
 # What these keep outside of `args` and `__dict__`; a value that can't cross is left out, the exception crosses
 # without it.
@@ -36,11 +39,7 @@ _UNICODE_ERRORS = (UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError
 
 
 class Modules(Protocol):
-    """How a Worker's code knows modules; both sides of a call name a class by it."""
-
-    def plain_name(self, module_name: str, /) -> str:
-        """The name that the code uses for the module whose `__name__` this is."""
-        ...
+    """What a Worker's code has imported."""
 
     def find_imported(self, plain_name: str, /) -> ModuleType | None:
         """What the code means by this name, if it is imported already. Imports nothing."""
@@ -54,7 +53,7 @@ def rebuild(error: BaseException, modules: Modules) -> Exception:
     """
     made = _as_its_own_class(error, modules)
     if made is None:
-        made = _as_remote_error(error, modules)
+        made = _as_remote_error(error)
     _set(made, "remote", True)
     for note in [*_notes_of(error), *_traceback_note(error)]:
         made.add_note(note)
@@ -69,8 +68,8 @@ def user_frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:
 
 
 def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | None:
-    cls = type(error)
-    if not issubclass(cls, Exception) or _class_at_caller(cls, modules) is not cls:
+    cls = _class_at_caller(type(error), modules)
+    if not isinstance(cls, type) or not issubclass(cls, Exception):
         return None
     try:
         args = transfer(error.args, path=f"{cls.__name__}.args")
@@ -81,6 +80,8 @@ def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | Non
     except Exception:  # what keeps it from crossing is its own affair (no value, odd arguments): a RemoteError then
         return None
     made.__dict__.update(attributes)
+    if isinstance(error, PerdureError):
+        return made  # ours keep all in their attributes
     for base, names in _BUILT_IN_STATE:
         if isinstance(error, base):
             for name in names:
@@ -90,7 +91,7 @@ def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | Non
 
 def _class_at_caller(cls: type[BaseException], modules: Modules) -> object:
     """What the caller's code has under the class's module and name. Module code does not run for it."""
-    module = modules.find_imported(modules.plain_name(cls.__module__))
+    module = modules.find_imported(plain_name(cls.__module__))
     found: object = module
     for part in cls.__qualname__.split("."):
         if not isinstance(found, ModuleType | type):
@@ -111,9 +112,9 @@ def _blank(cls: type[Exception], args: tuple[Any, ...]) -> Exception:
     return made
 
 
-def _as_remote_error(error: BaseException, modules: Modules) -> RemoteError:
+def _as_remote_error(error: BaseException) -> RemoteError:
     cls = type(error)
-    name = f"{modules.plain_name(cls.__module__)}.{cls.__qualname__}"
+    name = f"{plain_name(cls.__module__)}.{cls.__qualname__}"
     try:
         args = transfer(error.args, path="args")
     except PerdureError:
@@ -175,14 +176,11 @@ def _keep_user_frames(summary: traceback.TracebackException) -> bool:
 
 
 def _is_user_frame(frame: traceback.FrameSummary) -> bool:
-    return not frame.filename.startswith((_OWN_FOLDER, "<frozen importlib"))
+    return not frame.filename.startswith(_NOT_OF_USERS)
 
 
 class InterpreterModules:
     """The modules of a program that was imported as usual."""
-
-    def plain_name(self, module_name: str, /) -> str:
-        return module_name
 
     def find_imported(self, plain_name: str, /) -> ModuleType | None:
         return sys.modules.get(plain_name)
