@@ -7,7 +7,7 @@ Whatever an object's step wrote (rows, its registry record, the generation it le
 import msgspec
 
 
-class ObjectRecord(msgspec.Struct, frozen=True, array_like=True):
+class ObjectRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The registry's row of one object that has stored something."""
 
     generation: int
@@ -19,7 +19,7 @@ class ObjectRecord(msgspec.Struct, frozen=True, array_like=True):
     """When it wants to be woken, in milliseconds of the Unix epoch."""
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One unit of one object.
 
     `rows` belong to `generation`; None deletes. `record` is the registry row from now on (None: as it was), `removed` says
@@ -37,4 +37,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
     def size_bytes(self) -> int:
         """What this entry adds to a group, near enough for bounds: keys, values and a fixed part."""
-        return 96 + sum(len(key) + 8 + (len(value) if value is not None else 0) for key, value in self.rows.items())
+        size = 96
+        for key, value in self.rows.items():
+            size += len(key) + 8 + (len(value) if value is not None else 0)
+        return size

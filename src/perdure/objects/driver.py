@@ -199,11 +199,11 @@ class DriverFactory:
     def may_start_eagerly(self) -> bool:
         return EAGER and self._eager_depth < EAGER_DEPTH_MAX
 
-    def start_eagerly(self, coroutine: AnyCoroutine, context: Context) -> None:
+    def start_eagerly(self, coroutine: AnyCoroutine, context: Context) -> "asyncio.Task[Any]":
         """Run the first step of an event now, inside whatever step sends it."""
         self._eager_depth += 1
         try:
-            _plain(self._loop, coroutine, context=context, eager_start=True)
+            return _plain(self._loop, coroutine, context=context, eager_start=True)
         finally:
             self._eager_depth -= 1
 

@@ -42,6 +42,8 @@ class Home(Protocol):
     store: Store
     clock: Clock
     limits: Limits
+    about_now: float
+    """The monotonic clock at the last tick: good to a second, and free."""
     base_context: Context
     make: Callable[[State], object]
 
@@ -87,7 +89,7 @@ class Instance:
         """Those of them whose first step has not begun."""
         self.queued_bytes = 0
         self.queued_since = 0.0
-        """When the queue last moved or was empty, by the monotonic clock."""
+        """About when the queue last moved or was empty, by the monotonic clock."""
         self.idle_since = 0.0
         self._activation: Section | None = self.gate.open_section(self.gate)
         self._outside_seal_due = False
@@ -103,7 +105,7 @@ class Instance:
         loop = asyncio.get_running_loop()
         driver = install(loop)
         if not self.queued:
-            self.queued_since = self.home.clock.monotonic()
+            self.queued_since = self.home.about_now
         self.events += 1
         self.queued += 1
         self.queued_bytes += event.size_bytes
@@ -112,16 +114,19 @@ class Instance:
         member = ObjectMember(self, section, event.chain)
         context = self.home.base_context.copy()
         context.run(CURRENT.set, member)
-        # The loop holds the task until it has begun, then the instance does. A constructor never runs in its caller's step.
+        # A constructor never runs in its caller's step.
         if self._activation is None and driver.may_start_eagerly() and self.gate.admits(section):
-            driver.start_eagerly(self._run(event, member), context)
+            task = driver.start_eagerly(self._run(event, member), context)
+            if not task.done():
+                member.task = task
+                self.remember_task(task)
         else:
-            asyncio.Task(self._run(event, member), loop=loop, context=context)
+            member.task = asyncio.Task(self._run(event, member), loop=loop, context=context)
 
     async def _run(self, event: Event, member: ObjectMember) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.remember_task(task)
+        # Until now the loop held the task: one that has not begun is not cancelled by a reset, or nobody would settle it.
+        if member.task is not None:
+            self.remember_task(member.task)
         try:
             packed = await Driven(self._handle(event, member), member)
         except BaseException as error:
@@ -132,7 +137,7 @@ class Instance:
             self.events -= 1
             self.rows.release_when_confirmed(_Resolution(event, packed))
         finally:
-            self.forget_task(task)
+            self.forget_task(member.task)
 
     def _settle(self, event: Event, error: BaseException) -> None:
         """An event that did not end well: what broke the instance counts before what its code raised."""
@@ -145,7 +150,7 @@ class Instance:
     async def _handle(self, event: Event, member: ObjectMember) -> Any:
         self.queued -= 1
         self.queued_bytes -= event.size_bytes
-        self.queued_since = self.home.clock.monotonic() if self.queued else 0.0
+        self.queued_since = self.home.about_now
         if self._activation is not None:
             await self._activate(self._activation, member)
         result = event.run(self.object)
@@ -308,14 +313,11 @@ class Instance:
             self.tasks = set()
         self.tasks.add(task)
 
-    def forget_task(self, task: AnyTask) -> None:
-        if self.tasks is not None:
+    def forget_task(self, task: AnyTask | None) -> None:
+        if self.tasks is not None and task is not None:
             self.tasks.discard(task)
             if not self.tasks:
                 self.tasks = None
-        self._perhaps_idle()
-
-    def _perhaps_idle(self) -> None:
         if not self.events and self.gate.broken is None:
             self.home.became_idle(self)
 

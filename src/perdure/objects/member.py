@@ -6,8 +6,9 @@ not that a step is running: a plain callback inherits the variable and runs outs
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perdure.core.gate import Member, Section
 
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 class ObjectMember(Member):
     """A task's place in an object: the instance, the section, and the sections that wait for the event it works on."""
 
-    __slots__ = ("chain", "instance")
+    __slots__ = ("chain", "instance", "task")
 
     def __init__(self, instance: Instance, section: Section, chain: tuple[Section, ...] = ()) -> None:
-        super().__init__(section)
+        self.section = section
         self.instance = instance
+        self.task: asyncio.Task[Any] | None = None
         self.chain = chain
 
     def child(self) -> ObjectMember:

@@ -67,6 +67,7 @@ class Residents:
         self.make = make
         self.report = report
         self.base_context: Context = copy_context()
+        self.about_now = clock.monotonic()
         self._thread = get_ident()
         self._live: dict[bytes, Instance] = {}
         self._idle: dict[bytes, Instance] = {}
@@ -129,6 +130,7 @@ class Residents:
             self._keep_ticking()
 
     def _keep_ticking(self) -> None:
+        self.about_now = self.clock.monotonic()
         self._tick = self.clock.call_later(TICK_S, self._on_tick)
 
     def _refusal(self, instance: Instance, event: Event) -> PerdureError | None:
@@ -233,7 +235,7 @@ class Residents:
 
     def _on_tick(self) -> None:
         self._tick = None
-        now = self.clock.monotonic()
+        now = self.about_now = self.clock.monotonic()
         self._evict(now)
         self._forget_failures(now)
         if self._live or self._failing:

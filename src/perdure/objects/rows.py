@@ -129,27 +129,40 @@ class Rows:
 
     # Writing
 
-    def put(self, entries: Mapping[str, bytes], *, confirmed: bool = True) -> None:
-        """Write all of `entries`, or none: UnitTooLarge comes before any effect."""
-        unit = self.open_unit()
-        size = unit.size_bytes + sum(len(key) + len(value) + 8 for key, value in entries.items())
+    def put_one(self, key: str, value: bytes, *, confirmed: bool = True) -> None:
+        """Write one row; UnitTooLarge comes before any effect."""
+        unit = self.unit or self.open_unit()
+        size = unit.size_bytes + len(key) + len(value) + 8
         if size > UNIT_BYTES_MAX:
-            raise UnitTooLarge(
-                what=f"this step would write {size:,} bytes",
-                where=self._id.hex,
-                why=f"the writes of one step are stored as one unit, which is at most {UNIT_BYTES_MAX:,} bytes",
-                next_step="write in several steps: `await storage.sync()` between them ends a step",
-                size=size,
-                limit=UNIT_BYTES_MAX,
-            )
-        if not entries:
-            return
+            raise self._too_large(size)
         if self.generation is None:
             self._begin_to_exist()
-        for key, value in entries.items():
+        if self._savepoints is None:
+            unit.rows[key] = value
+        else:
             self._write(unit, key, value)
         unit.size_bytes = size
         unit.confirmed |= confirmed
+
+    def put(self, entries: Mapping[str, bytes], *, confirmed: bool = True) -> None:
+        """Write all of `entries`, or none: UnitTooLarge comes before any effect."""
+        size = sum(len(key) + len(value) + 8 for key, value in entries.items())
+        if self.unit is not None:
+            size += self.unit.size_bytes
+        if size > UNIT_BYTES_MAX:
+            raise self._too_large(size)
+        for key, value in entries.items():
+            self.put_one(key, value, confirmed=confirmed)
+
+    def _too_large(self, size: int) -> UnitTooLarge:
+        return UnitTooLarge(
+            what=f"this step would write {size:,} bytes",
+            where=self._id.hex,
+            why=f"the writes of one step are stored as one unit, which is at most {UNIT_BYTES_MAX:,} bytes",
+            next_step="write in several steps: `await storage.sync()` between them ends a step",
+            size=size,
+            limit=UNIT_BYTES_MAX,
+        )
 
     def delete(self, keys: Iterable[str], *, confirmed: bool = True) -> int:
         """Delete those that exist; gives their number."""

@@ -56,7 +56,7 @@ class SyncKv:
         this object says afterwards leaves it."""
         instance = self._instance
         instance.touch()
-        instance.rows.put({key: encode_row(key, value, "kv.put()")})
+        instance.rows.put_one(key, encode_row(key, value, "kv.put()"))
 
     def delete(self, key: str) -> bool:
         """Delete `key`; whether it existed."""
