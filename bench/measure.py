@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bench import load, syncs
 from bench.rows import Row
@@ -38,7 +39,7 @@ def start_load(plan: load.Plan) -> subprocess.Popen[str]:
 
 def finish_load(process: subprocess.Popen[str]) -> load.Result:
     out, _ = process.communicate()
-    answer = json.loads(out) if out else {"void": f"the load generator died with {process.returncode}"}
+    answer: dict[str, Any] = json.loads(out) if out else {"void": f"the load generator died with {process.returncode}"}
     if "void" in answer:
         raise load.Void(answer["void"])
     return load.Result(**answer)
