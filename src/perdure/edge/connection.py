@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
     @override
     def eof_received(self) -> None:
         # Half-closing clients are rare and one that left looks the same: an end of input is the end of the connection.
-        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+        self._watch_writing()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -120,8 +120,7 @@ class Connection(asyncio.Protocol):
     @override
     def pause_writing(self) -> None:
         self.write_paused = True
-        self._stalled_bytes = self._transport.get_write_buffer_size()
-        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+        self._watch_writing()
 
     @override
     def resume_writing(self) -> None:
@@ -398,21 +397,22 @@ class Connection(asyncio.Protocol):
             return
         self._phase = CLOSED
         self._read_deadline = _NEVER
-        self._stalled_bytes = self._transport.get_write_buffer_size()
-        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+        self._watch_writing()
         self._transport.close()
 
     def tick(self, now: float) -> None:
         """Act on the deadlines that have passed."""
         if self._read_deadline <= now:
             self._read_timed_out()
-        if self._write_deadline <= now:
-            waiting_bytes = self._transport.get_write_buffer_size()
-            if 0 < waiting_bytes < self._stalled_bytes:
-                self._stalled_bytes = waiting_bytes
-                self._write_deadline = self.site.after(self.site.limits.write_stall_s)
-            else:
+        if self._write_deadline != _NEVER:
+            if self._transport.get_write_buffer_size() < self._stalled_bytes:
+                self._watch_writing()
+            elif self._write_deadline <= now:
                 self.abort()
+
+    def _watch_writing(self) -> None:
+        self._stalled_bytes = self._transport.get_write_buffer_size()
+        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
 
     def _read_timed_out(self) -> None:
         self._read_deadline = _NEVER

@@ -18,7 +18,8 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # An empty line before a request line is for clients that end a body with one too many (RFC 9112, 2.2).
 _STRICT_LINE = re.compile(rb"(?:\r\n)*" + _TOKEN + rb" [\x21\x22\x24-\x7e]+ HTTP/1\.([01])\r\n")
 _ANY_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S+) +HTTP/(\d+)(?:\.(\d+))?\Z")
-_METHOD_FIRST = re.compile(rb"(" + _TOKEN + rb") ")
+# Or only the beginning of a method: the parser stops at the first letter that no method goes on with.
+_METHOD_FIRST = re.compile(rb"(" + _TOKEN + rb")(?: |\Z)")
 _DECLARED = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"expect", b"cf-connecting-ip", b"x-forwarded-for")
 )
@@ -47,7 +48,7 @@ def http_minor(raw: bytes) -> bytes:
 
 def malformed(raw: bytes, reason: str) -> Refused:
     """The answer to a head that cannot be parsed, by what its first line looks like."""
-    line = raw.lstrip(b"\r\n").partition(b"\r\n")[0]
+    line = raw.lstrip(b"\r\n").partition(b"\r\n")[0].rstrip(b"\r")
     versioned = _ANY_LINE.match(line)
     if versioned is not None and (versioned[3], versioned[4]) not in ((b"1", b"0"), (b"1", b"1")):
         return Refused(505, "this server speaks HTTP/1.1")
@@ -77,6 +78,7 @@ def read_head(fields: Fields) -> Head:
     for name, value in fields:
         if name not in _DECLARED:
             continue
+        value = value.strip(b" \t")  # the parser leaves tabs
         if name == b"host":
             if host is not None:
                 raise Refused(400, "more than one Host")

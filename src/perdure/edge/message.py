@@ -1,7 +1,7 @@
 """The client's bytes as messages: no byte beyond the end of one is consumed, and what is refused is refused at once.
 
-llhttp (through httptools) parses; but it goes on into the next message by itself and does not say where one ended. So
-it is fed up to each empty line, or to the end of a body of known length: a message ends nowhere else. Requests behind the
+llhttp (through httptools) parses; but it goes on into the next message and does not say where one ended. So it is fed
+up to each empty line, or to the end of a body of known length: a message ends nowhere else. Requests behind the
 running one can then wait as bytes. See tests/edge/test_bytes.py and tests/edge/test_splits.py.
 """
 
@@ -121,7 +121,6 @@ class MessageParser:
         if head.length is not None and head.length > self._limits.body_bytes:
             raise Refused(413, "the body is too large")
         self._remaining = head.length
-        self.keep_alive = self._parser.should_keep_alive()
         self._partial = self._tail = b""
 
     # -- what llhttp reports
@@ -135,6 +134,7 @@ class MessageParser:
 
     def on_headers_complete(self) -> None:
         self._head_done = True
+        self.keep_alive = self._parser.should_keep_alive()  # the parser forgets it at the end of the message
 
     def on_body(self, part: bytes) -> None:
         self._unbodied = 0

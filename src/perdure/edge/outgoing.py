@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from perdure.web.body import Content
-from perdure.web.response import NULL_BODY_STATUSES, Response
+from perdure.web.response import Response
 
 _STATUS_LINES: Final = MappingProxyType(
     {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
@@ -64,9 +64,7 @@ def outgoing(
     if isinstance(content, bytes):
         length = len(content)
     elif content is None:
-        length = declared if head_only or status == 304 else (None if status in NULL_BODY_STATUSES else 0)
-        if length is None and status not in NULL_BODY_STATUSES:
-            length = 0
+        length = _length_without_body(status, declared, head_only=head_only)
     else:
         length = declared
         if length is None and not head_only:
@@ -79,3 +77,11 @@ def outgoing(
     head = f"{status_line(status, response.status_text)}{date_line}{fields}{framing}{persistence}\r\n"
     with_body = content is not None and not head_only
     return Outgoing(head.encode("latin-1"), with_body, length, chunked, keep_alive)
+
+
+def _length_without_body(status: int, declared: int | None, *, head_only: bool) -> int | None:
+    if status == 204:
+        return None
+    if status == 304:
+        return declared  # of what the client has; ours would be wrong
+    return declared if head_only and declared is not None else 0
