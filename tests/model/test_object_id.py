@@ -102,7 +102,7 @@ def test_an_id_with_any_byte_changed_is_refused(name, place, flip):
     ],
 )
 def test_text_that_is_not_64_hexadecimal_digits_is_refused_and_the_way_by_name_is_shown(text):
-    with pytest.raises(InvalidId, match="64 hexadecimal digits.*Counter|Counter.*64 hexadecimal digits") as refused:
+    with pytest.raises(InvalidId, match=r"Counter.*64 hexadecimal digits") as refused:
         IdKey("key").parse(text, namespace="Counter")
 
     assert "get_by_name" in str(refused.value)

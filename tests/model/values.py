@@ -17,7 +17,8 @@ offsets = st.builds(timedelta, minutes=st.integers(-1439, 1439))
 decimals = st.decimals(allow_nan=True) | st.sampled_from(
     [Decimal("1.00"), Decimal("-0"), Decimal("1E+400"), Decimal("-Infinity")]
 )
-datetimes = st.datetimes(timezones=st.none() | st.just(UTC))
+# Of an aware datetime the instant is kept, of which `fold` is no part.
+datetimes = st.datetimes() | st.datetimes(timezones=st.just(UTC)).map(lambda value: value.replace(fold=0))
 naive_datetimes_with_fold = st.builds(datetime.replace, st.datetimes(), fold=st.integers(0, 1))
 times = st.builds(time.replace, st.times(), fold=st.integers(0, 1)) | st.builds(
     lambda value, offset: value.replace(tzinfo=timezone(offset)), st.times(), offsets

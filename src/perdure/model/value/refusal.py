@@ -60,6 +60,8 @@ def _join(trail: list[tuple[int, str]]) -> str:
 def key_step(key: object) -> str:
     """The step of a path to what a dict has under `key`: `["a"]`, `[3]`, `[datetime.date(2026, 1, 1)]`."""
     shown = json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key)
+    # A lone surrogate in the path would make the message itself impossible to print.
+    shown = shown.encode("utf-8", "backslashreplace").decode()
     if len(shown) > _KEY_CHARACTERS_MAX:
         shown = f"{shown[: _KEY_CHARACTERS_MAX - 3]}..."
     return f"[{shown}]"
