@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from perdure.core.gate import InputGate
+from perdure.model.errors import ObjectReset
 from perdure.objects.driver import DriverFactory, install
 from perdure.objects.member import CURRENT
 from tests.objects.test_scenarios import Plain
@@ -457,3 +458,88 @@ def test_the_driver_works_on_uvloop(tmp_path):
         return await watched.call(waits)
 
     assert world.run(scenario) == "through"
+
+
+def test_a_woken_waiter_is_not_overtaken_by_an_event_that_arrives_meanwhile(world: World):
+    order = []
+
+    async def scenario():
+        watched = await world.get(Watched)
+        other = await world.get(Watched)  # another stub: no order between the two but that of arrival
+
+        async def section(self):
+            async with self.ctx.critical_section():
+                await asyncio.sleep(1)
+                other.call(lambda self: order.append("newcomer"))
+
+        running = watched.call(section)
+        await settle()
+        waiter = watched.call(lambda self: order.append("waiter"))
+        await running
+        await waiter
+        await settle()
+
+    world.run(scenario)
+    assert order == ["waiter", "newcomer"]
+
+
+def test_a_task_that_an_object_starts_begins_after_the_step_that_started_it(world: World):
+    order = []
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def child():
+            order.append("child")
+            await asyncio.sleep(0)
+
+        async def parent(self):
+            task = asyncio.create_task(child())
+            order.append("parent")
+            await task
+
+        await watched.call(parent)
+
+    world.run(scenario)
+    assert order == ["parent", "child"]
+
+
+def test_an_event_that_waited_outside_does_not_go_on_inside_anothers_section(world: World):
+    order = []
+
+    async def scenario():
+        watched = await world.get(Watched)
+
+        async def waits(self):
+            await asyncio.sleep(1)
+            order.append("went on")
+
+        async def section(self):
+            async with self.ctx.critical_section():
+                order.append("in")
+                await asyncio.sleep(2)
+                order.append("out")
+
+        for op in [watched.call(waits), watched.call(section)]:
+            await op
+
+    world.run(scenario)
+    assert order == ["in", "out", "went on"]
+
+
+def test_what_a_step_wrote_is_sealed_when_it_ends_not_when_the_turn_of_the_loop_does(world: World):
+    async def scenario():
+        watched = await world.get(Watched)
+        await watched.call("get", "warm")
+
+        def abort(self):
+            self.kv.put("b", 2)
+            self.ctx.abort("second step of the same turn")
+
+        first, second = watched.call("put", "a", 1), watched.call(abort)
+        with pytest.raises(ObjectReset):
+            await second
+        await asyncio.wait([asyncio.ensure_future(first)])
+        return await watched.call(lambda self: dict(self.kv.list()))
+
+    assert world.run(scenario) == {"a": 1}

@@ -497,6 +497,23 @@ def test_a_call_that_waits_for_its_own_section_through_another_object_fails_at_o
     assert world.run(scenario) is None
 
 
+def test_a_call_to_itself_that_nobody_awaits_in_the_section_waits_for_the_sections_end(world: World):
+    async def scenario():
+        a = await world.get(Plain, "a")
+
+        async def start(self):
+            async with self.ctx.critical_section():
+                self.later = a.call("put", "a", 1)
+                await asyncio.sleep(1)
+            return "through"
+
+        assert await a.call(start) == "through"
+        await settle()
+        return await a.call("get", "a")
+
+    assert world.run(scenario) == 1
+
+
 def test_storage_from_another_thread_names_the_way(tmp_path):
     world = World(tmp_path, asyncio.SelectorEventLoop)
 

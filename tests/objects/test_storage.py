@@ -338,3 +338,13 @@ def test_storage_equals_a_dict_under_any_sequence_of_steps(tmp_path_factory, ste
         assert (world.store_of(plain).record(plain.id.raw) is not None) or not model
 
     world.run(scenario)
+
+
+def test_a_value_comes_back_as_what_it_was(world: World):
+    value = {"tuple": (1, (2,)), "set": {1}, "bytes": b"x", 3: "int key"}
+
+    def method(self):
+        self.kv.put("a", value)
+        return self.kv.get("a")
+
+    assert in_object(world, method) == value

@@ -81,6 +81,10 @@ class Call(Event):
     def size_bytes(self) -> int:
         return 100
 
+    @property
+    def awaited(self) -> bool:
+        return self.op.awaited
+
     def run(self, target: object) -> Any:
         if callable(self.method):
             return self.method(target, *self.args)

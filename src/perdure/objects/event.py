@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from perdure.core.gate import Section
-from perdure.objects.member import open_sections
+from perdure.objects.member import CURRENT
 
 
 class Event(ABC):
@@ -17,8 +17,23 @@ class Event(ABC):
     __slots__ = ("chain",)
 
     def __init__(self) -> None:
-        self.chain: tuple[Section, ...] = open_sections()
-        """The critical sections in which this event, or the one that caused it, was sent: who waits for them waits for itself."""
+        member = CURRENT.get()
+        self.chain: tuple[Link, ...] = ()
+        """The critical sections in which this event, or one that caused it, was sent."""
+        if member is not None:
+            self.chain = (*member.chain, *((section, self) for section in member.section.enclosing()))
+
+    def would_wait_for_itself(self, top: Section) -> bool:
+        """Whether the object's open section was, directly or through others, opened by code that awaits this event."""
+        if not self.chain:
+            return False
+        open_now = top.enclosing()
+        return any(section in open_now and event.awaited for section, event in self.chain)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for the outcome now."""
+        return True
 
     @property
     @abstractmethod
@@ -45,3 +60,7 @@ class Event(ABC):
     @abstractmethod
     def reject(self, error: BaseException) -> None:
         """What the object raised, under the same rule; or why it was not run, or did not end."""
+
+
+Link = tuple[Section, Event]
+"""A critical section, and the event that was sent in it."""

@@ -114,8 +114,8 @@ class Instance:
         member = ObjectMember(self, section, event.chain)
         context = self.home.base_context.copy()
         context.run(CURRENT.set, member)
-        # A constructor never runs in its caller's step.
-        if self._activation is None and driver.may_start_eagerly() and self.gate.admits(section):
+        # A constructor never runs in its caller's step; nor does a call made in a section, whose caller does not await it yet.
+        if self._activation is None and not event.chain and driver.may_start_eagerly() and self.gate.admits(section):
             task = driver.start_eagerly(self._run(event, member), context)
             if not task.done():
                 member.task = task

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 from perdure.core.gate import Member, Section
 
 if TYPE_CHECKING:
+    from perdure.objects.event import Link
     from perdure.objects.instance import Instance
 
 
 class ObjectMember(Member):
-    """A task's place in an object: the instance, the section, and the sections that wait for the event it works on."""
+    """A task's place in an object: the instance, the section, and the sections that may wait for what it works on."""
 
     __slots__ = ("chain", "instance", "task")
 
-    def __init__(self, instance: Instance, section: Section, chain: tuple[Section, ...] = ()) -> None:
+    def __init__(self, instance: Instance, section: Section, chain: tuple[Link, ...] = ()) -> None:
         self.section = section
         self.instance = instance
         self.task: asyncio.Task[Any] | None = None
@@ -39,12 +40,3 @@ def current_object() -> Instance | None:
     """The instance whose code is running, None outside of objects."""
     member = CURRENT.get()
     return None if member is None else member.instance
-
-
-def open_sections() -> tuple[Section, ...]:
-    """The critical sections that the running code holds, its own and those of its callers."""
-    member = CURRENT.get()
-    if member is None:
-        return ()
-    held = member.section.enclosing()
-    return (*member.chain, *held) if held else member.chain

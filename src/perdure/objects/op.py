@@ -60,6 +60,11 @@ class Op(Generic[T]):
             raise asyncio.InvalidStateError("this operation is not done; await it")
         return cast(T, self._value)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for it now."""
+        return bool(self._waiters)
+
     def resolve(self, value: T) -> None:
         """Give the result and wake who waits. A second outcome changes nothing."""
         if not self.done():

@@ -135,14 +135,13 @@ class Residents:
 
     def _refusal(self, instance: Instance, event: Event) -> PerdureError | None:
         limits = self.limits
-        if event.chain and any(section in event.chain for section in instance.gate.top.enclosing()):
-            chain = (instance.label, event.what)
+        if event.would_wait_for_itself(instance.gate.top):
             return CallCycle(
                 what=f"{event.what} would wait for itself",
                 where=instance.label,
                 why="it was called, directly or through other objects, inside a critical section of this very object",
                 next_step="call after the section, or do not wait for the result inside it",
-                chain=chain,
+                chain=(instance.label, *(link.what for _, link in event.chain), event.what),
             )
         if instance.queued >= limits.queue:
             why, number = "events wait at its gate", f"{instance.queued:,}"
