@@ -43,7 +43,7 @@ class ClassSpec:
 
     def method(self, target: object, name: str) -> Callable[..., Any]:
         """The method to call for an RPC, bound to the instance. Raises MethodNotFound."""
-        if name in self.methods and not _hides(target, name):
+        if name in self.methods and name not in getattr(target, "__dict__", ()):
             found: Callable[..., Any] = getattr(target, name)
             return found
         raise self._not_found(target, name)
@@ -140,8 +140,7 @@ def _is_property(value: object) -> bool:
 
 def _hides(target: object, name: str) -> bool:
     """Whether an attribute of the instance stands in front of the method."""
-    own = getattr(target, "__dict__", None)
-    return own is not None and name in own
+    return name in getattr(target, "__dict__", ())
 
 
 def _found_hooks(cls: type[Any], hooks: Mapping[str, tuple[str, ...]], methods: set[str]) -> dict[str, Hook]:

@@ -12,6 +12,13 @@ from perdure.model.errors import TooLarge
 from perdure.model.limits import RPC_BYTES_MAX
 from perdure.model.value import transfer, transfer_sized
 
+# Most arguments are small and cannot change: they need no copy, no path for a message, and no exact size (0.3 instead of
+# 2 us for each call).
+_UNCHANGING = frozenset({type(None), bool, float})
+_SMALL_INT_MAX = 1 << 62
+_SMALL_TEXT_CHARS_MAX = 1_000
+_SMALL_BYTES = 16
+
 
 def copy_arguments(
     method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -20,6 +27,23 @@ def copy_arguments(
 
     Raises UnsupportedValue, with the path, for what cannot be sent; TooLarge above the limit of one message.
     """
+    size_bytes = 0
+    for value in args:
+        kind = type(value)
+        if kind is int and -_SMALL_INT_MAX < value < _SMALL_INT_MAX:
+            size_bytes += _SMALL_BYTES
+        elif kind is str and len(value) <= _SMALL_TEXT_CHARS_MAX and value.isascii():
+            size_bytes += _SMALL_BYTES + len(value)
+        elif kind in _UNCHANGING:
+            size_bytes += _SMALL_BYTES
+        else:
+            return _copy_each(method, args, kwargs)
+    return _copy_each(method, args, kwargs) if kwargs else (args, kwargs, size_bytes)
+
+
+def _copy_each(
+    method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any], int]:
     size_bytes = 0
     copied: list[Any] = []
     for value in args:
@@ -45,4 +69,7 @@ def copy_arguments(
 
 def copy_result(method: str, result: Any) -> Any:
     """A result as the caller gets it. Raises UnsupportedValue and TooLarge like the arguments."""
+    kind = type(result)
+    if kind in _UNCHANGING or (kind is int and -_SMALL_INT_MAX < result < _SMALL_INT_MAX):
+        return result
     return transfer(result, path=f"result of {method}()", bytes_max=RPC_BYTES_MAX)

@@ -6,16 +6,13 @@ of another namespace is refused before anything is sent (API-12). See tests/work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from perdure.model.errors import InvalidId, WrongValue
-from perdure.model.object_id import IdKey, ObjectId
-from perdure.objects.residents import Residents
-from perdure.workers.class_spec import ClassSpec
-from perdure.workers.remote_error import Modules
+from perdure.model.object_id import ObjectId
+from perdure.workers.home import Home
 from perdure.workers.stub import Stub
 
 D = TypeVar("D")
@@ -24,18 +21,6 @@ D = TypeVar("D")
 # at most, 10,000 of them hold about 5 MB.
 IDS_KEPT_MAX = 10_000
 KEPT_NAME_CHARS_MAX = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where the objects of a namespace are, and how they may be called."""
-
-    spec: ClassSpec
-    residents: Residents
-    id_key: IdKey
-    modules: Modules
-    """How the calling Worker's code knows exceptions' classes."""
-    random_bytes: Callable[[int], bytes]
 
 
 class Namespace(Generic[D]):
@@ -61,8 +46,13 @@ class Namespace(Generic[D]):
         """An id that no other object has."""
         return self._home.id_key.unique(self._home.random_bytes(16))
 
-    def get(self, id: ObjectId, /) -> D:
-        """A stub of the object with this id. Raises InvalidId if another namespace made it."""
+    def get(self, id: ObjectId, options: Mapping[str, Any] | None = None, /, **named: Any) -> D:
+        """A stub of the object with this id. Raises InvalidId if another namespace made it.
+
+        options: of the original; a location hint means nothing here, a jurisdiction is WrongValue.
+        """
+        if options or named:
+            _check_options(options, named)
         if not isinstance(id, ObjectId) or not self._home.id_key.owns(id):
             raise InvalidId(
                 what=f"{id!r} is not an id of {self._home.spec.name}",
@@ -73,7 +63,11 @@ class Namespace(Generic[D]):
 
     def get_by_name(self, name: str, /) -> D:
         """A stub of the object with this name."""
-        return cast(D, Stub(self._home, self.id_from_name(name)))
+        if type(name) is str and len(name) <= KEPT_NAME_CHARS_MAX:
+            stub: Any = Stub(self._home, self._id_of(name))
+        else:
+            stub = Stub(self._home, self._home.id_key.from_name(name))
+        return cast(D, stub)
 
     __getitem__ = get_by_name
 

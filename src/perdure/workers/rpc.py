@@ -14,10 +14,10 @@ from perdure.objects.op import Op
 from perdure.objects.stream import pump
 from perdure.web.request import Request
 from perdure.web.response import Response
-from perdure.workers.class_spec import ClassSpec
 from perdure.workers.handler import as_response
+from perdure.workers.home import Home
 from perdure.workers.message import copy_result
-from perdure.workers.remote_error import Modules, rebuild
+from perdure.workers.remote_error import rebuild
 
 # A request's headers and URL, roughly: what it holds in memory while it waits. Streamed bodies are not held.
 REQUEST_BYTES = 1_024
@@ -26,19 +26,18 @@ REQUEST_BYTES = 1_024
 class _Call(Event):
     """An event with a caller that waits for the outcome."""
 
-    __slots__ = ("_modules", "_op", "_spec")
+    __slots__ = ("_home", "_op")
 
-    def __init__(self, spec: ClassSpec, op: Op[Any], modules: Modules) -> None:
+    def __init__(self, home: Home, op: Op[Any]) -> None:
         super().__init__()
-        self._spec = spec
+        self._home = home
         self._op = op
-        self._modules = modules
 
     def resolve(self, packed: Any) -> None:
         self._op.resolve(packed)
 
     def reject(self, error: BaseException) -> None:
-        self._op.reject(rebuild(error, self._modules))
+        self._op.reject(rebuild(error, self._home.modules))
 
 
 class MethodCall(_Call):
@@ -48,15 +47,16 @@ class MethodCall(_Call):
 
     def __init__(
         self,
-        spec: ClassSpec,
+        home: Home,
         op: Op[Any],
-        modules: Modules,
         method: str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         size_bytes: int,
     ) -> None:
-        super().__init__(spec, op, modules)
+        Event.__init__(self)  # not by way of _Call: one of these is made for every call
+        self._home = home
+        self._op = op
         self._method = method
         self._args = args
         self._kwargs = kwargs
@@ -71,7 +71,7 @@ class MethodCall(_Call):
         return self._size_bytes
 
     def run(self, target: object) -> Any:
-        return self._spec.method(target, self._method)(*self._args, **self._kwargs)
+        return self._home.spec.method(target, self._method)(*self._args, **self._kwargs)
 
     def pack(self, result: Any) -> Any:
         return copy_result(self._method, result)
@@ -82,8 +82,8 @@ class PropertyRead(_Call):
 
     __slots__ = ("_name",)
 
-    def __init__(self, spec: ClassSpec, op: Op[Any], modules: Modules, name: str) -> None:
-        super().__init__(spec, op, modules)
+    def __init__(self, home: Home, op: Op[Any], name: str) -> None:
+        super().__init__(home, op)
         self._name = name
 
     @property
@@ -95,7 +95,7 @@ class PropertyRead(_Call):
         return 0
 
     def run(self, target: object) -> Any:
-        return self._spec.read(target, self._name)
+        return self._home.spec.read(target, self._name)
 
     def pack(self, result: Any) -> Any:
         return copy_result(self._name, result)
@@ -106,8 +106,8 @@ class Fetch(_Call):
 
     __slots__ = ("_request",)
 
-    def __init__(self, spec: ClassSpec, op: Op[Any], modules: Modules, request: Request) -> None:
-        super().__init__(spec, op, modules)
+    def __init__(self, home: Home, op: Op[Any], request: Request) -> None:
+        super().__init__(home, op)
         self._request = request
 
     @property
@@ -119,17 +119,22 @@ class Fetch(_Call):
         return REQUEST_BYTES
 
     def run(self, target: object) -> Any:
-        hook = self._spec.hooks.get("fetch")
+        hook = self._home.spec.hooks.get("fetch")
         if hook is None:
             raise NoHandler(
-                what=f"{self._spec.name} cannot answer {self.what}",
+                what=f"{self._home.spec.name} cannot answer {self.what}",
                 why="the class does not define `fetch`",
                 next_step="define `async def fetch(self, request)` in it",
             )
         return hook.call(target, self._request)
 
+    @property
+    def _label(self) -> str:
+        spec = self._home.spec
+        return f"{spec.name}.{spec.hook('fetch').attribute}"
+
     def pack(self, result: Any) -> Response:
-        response = as_response(result, f"{self._spec.name}.{self._spec.hook('fetch').attribute}")
+        response = result if type(result) is Response else as_response(result, self._label)
         content = response.take_body()
         if content is not None and not isinstance(content, bytes):
             content = pump(content)  # its chunks come from the object: each passes the gates

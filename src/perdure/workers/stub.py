@@ -8,12 +8,12 @@ tests/workers/test_stub.py.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from perdure.model.errors import WrongType
 from perdure.model.object_id import ObjectId
 from perdure.objects.event import Event
-from perdure.objects.member import current_object
+from perdure.objects.member import CURRENT
 from perdure.objects.op import Op
 from perdure.objects.outbox import Outbox
 from perdure.objects.stream import pump
@@ -21,11 +21,9 @@ from perdure.web.body import Body
 from perdure.web.headers import HeadersInit
 from perdure.web.request import Request
 from perdure.web.response import Response
+from perdure.workers.home import Home
 from perdure.workers.message import copy_arguments
 from perdure.workers.rpc import Fetch, MethodCall, PropertyRead
-
-if TYPE_CHECKING:
-    from perdure.workers.namespace import Home
 
 
 class Stub:
@@ -33,6 +31,8 @@ class Stub:
 
     Attributes that you set on it are your own and hide a method of that name.
     """
+
+    __slots__ = ("__dict__", "__weakref__", "_home", "_id", "_outbox")
 
     def __init__(self, home: Home, id: ObjectId) -> None:
         self._home = home
@@ -57,15 +57,14 @@ class Stub:
         """
         if not isinstance(input, Request) or method is not None or headers is not None or body is not None:
             input = Request(input, method=method, headers=headers, body=body)
-        if current_object() is not None:
+        if CURRENT.get() is not None:
             input = _pumped(input)
         op: Op[Response] = Op()
-        home = self._home
-        self._send(Fetch(home.spec, op, home.modules, Request.for_callee(input)))
+        self._send(Fetch(self._home, op, Request.for_callee(input)))
         return op
 
     def __getattr__(self, member: str) -> Remote:
-        if member.startswith("__") and member.endswith("__"):
+        if member[:2] == "__" and member[-2:] == "__":
             raise AttributeError(member)  # what Python asks of any value (copy, repr, typing) is no call
         return Remote(self, member)
 
@@ -74,18 +73,16 @@ class Stub:
 
     def _call(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[Any]:
         op: Op[Any] = Op()
-        home = self._home
         copied, named, size_bytes = copy_arguments(method, args, kwargs)
-        self._send(MethodCall(home.spec, op, home.modules, method, copied, named, size_bytes))
+        self._send(MethodCall(self._home, op, method, copied, named, size_bytes))
         return op
 
     def _read(self, name: str, op: Op[Any]) -> None:
-        home = self._home
-        self._send(PropertyRead(home.spec, op, home.modules, name))
+        self._send(PropertyRead(self._home, op, name))
 
     def _send(self, event: Event) -> None:
         if self._outbox is None:
-            if current_object() is None:
+            if CURRENT.get() is None:
                 # From outside of objects nothing is held back: no queue and no closures for the most common call.
                 self._home.residents.deliver(self._id, event)
                 return
@@ -111,7 +108,7 @@ class Remote(Op[Any]):
     __slots__ = ("_asked", "_member", "_stub")
 
     def __init__(self, stub: Stub, member: str) -> None:
-        super().__init__()
+        Op.__init__(self)
         self._stub = stub
         self._member = member
         self._asked = False

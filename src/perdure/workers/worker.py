@@ -24,8 +24,9 @@ from perdure.workers.class_spec import ClassSpec
 from perdure.workers.env import Env, make_env
 from perdure.workers.execution_context import Background, ExecutionContext
 from perdure.workers.handler import as_response
+from perdure.workers.home import Home
 from perdure.workers.loader import Program
-from perdure.workers.namespace import Home, Namespace
+from perdure.workers.namespace import Namespace
 
 _log = logging.getLogger("perdure.object")
 

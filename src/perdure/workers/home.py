@@ -1,0 +1,27 @@
+"""Where the objects of one class are and how they may be called: what every stub of the class has in common.
+
+Stubs and namespaces know nothing else of the place where objects live, so that it can be another process later. See
+tests/workers/test_namespace.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from perdure.model.object_id import IdKey
+from perdure.objects.residents import Residents
+from perdure.workers.class_spec import ClassSpec
+from perdure.workers.remote_error import Modules
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the objects of a namespace are, and how they may be called."""
+
+    spec: ClassSpec
+    residents: Residents
+    id_key: IdKey
+    modules: Modules
+    """How the calling Worker's code knows exceptions' classes."""
+    random_bytes: Callable[[int], bytes]
