@@ -11,7 +11,7 @@ import sys
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any
+from typing import Any, cast
 
 from perdure.core.gate import InputGate, Section, Ticket
 from perdure.model.errors import AwaitInTransaction
@@ -74,6 +74,7 @@ class Driven:
         instance = member.instance
         gate = instance.gate
         raised: BaseException | None = None
+        yielded: Any = None
         while True:
             if gate.broken is None and (self.ticket is not None or not gate.admits(member.section)):
                 ticket, self.ticket = self.ticket, None
@@ -164,8 +165,8 @@ def start_task(
 
 def _named(driven: Driven) -> AnyCoroutine:
     named = _drive(driven)
-    named.__name__ = getattr(driven.coroutine, "__name__", "step")
-    named.__qualname__ = getattr(driven.coroutine, "__qualname__", "step")
+    for attribute in ("__name__", "__qualname__"):
+        setattr(named, attribute, getattr(driven.coroutine, attribute, "step"))
     return named
 
 
@@ -229,11 +230,11 @@ class DriverFactory:
 
 def install(loop: asyncio.AbstractEventLoop) -> DriverFactory:
     """Put the driver in front of the loop's task factory, if it isn't there. Cheap: called at every event."""
-    factory = loop.get_task_factory()
+    factory: Any = loop.get_task_factory()
     if type(factory) is DriverFactory:
         return factory
     driver = DriverFactory(loop, factory)
-    loop.set_task_factory(driver)
+    loop.set_task_factory(cast(Any, driver))  # it is called with whatever options the interpreter has by now
     _install_generator_hooks(loop)
     return driver
 

@@ -7,6 +7,7 @@ up that wait and nothing else. See tests/objects/test_op.py.
 
 import asyncio
 import logging
+from abc import ABCMeta
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar, cast
 
@@ -121,4 +122,4 @@ class Op(Generic[T]):
         return f"<Op {state}>"
 
 
-Coroutine.register(Op)
+ABCMeta.register(Coroutine, Op)

@@ -33,6 +33,10 @@ class _Call(Event):
         self._home = home
         self._op = op
 
+    @property
+    def awaited(self) -> bool:
+        return self._op.awaited
+
     def resolve(self, packed: Any) -> None:
         self._op.resolve(packed)
 
