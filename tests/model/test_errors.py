@@ -4,6 +4,7 @@ import copy
 import errno
 import pickle
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ PARTS = {
 }
 
 
-def make(name: str) -> errors.PerdureError:
+def make(name: str) -> Any:
     return getattr(errors, name)(**PARTS, **OWN_ATTRIBUTES.get(name, {}))
 
 

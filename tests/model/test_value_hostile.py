@@ -22,13 +22,13 @@ def decoded(data):
         return None
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.sampled_from([b"\x01", b"\x02", b""]), st.binary(max_size=64))
 def test_random_bytes_are_a_plain_value_or_refused(version, body):
     assert only_plain_kinds(decoded(version + body))
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(values, st.data())
 def test_a_value_with_bytes_changed_cut_or_added_is_a_plain_value_or_refused(value, data):
     encoded = bytearray(encode(value, path="value"))
@@ -76,7 +76,7 @@ ATOMS = [
 ]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(st.sampled_from([b"\x01", b"\x02"]), st.lists(st.sampled_from(ATOMS), max_size=12))
 def test_the_parts_of_the_format_in_any_order_are_a_plain_value_or_refused(version, atoms):
     assert only_plain_kinds(decoded(version + b"".join(atoms)))
@@ -158,7 +158,7 @@ LARGE = {
     "a big int of 1 MiB": ext(1, b"\x7f" * (1 << 20)),
     "a Decimal of a million digits": ext(7, b"9" * 1_000_000),
     "a Decimal of the largest exponent": ext(7, b"1E+999999999999999999"),
-    "a million empty lists": b"\xdd\x00\x0f\x42\x40" + b"\x90" * 1_000_000,
+    "a hundred thousand empty lists": b"\xdd\x00\x01\x86\xa0" + b"\x90" * 100_000,
 }
 
 

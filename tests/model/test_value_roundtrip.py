@@ -1,7 +1,9 @@
 """What is stored or sent comes back as the specification's table "Values" says: type for type, bit for bit."""
 
 import collections
+import copy
 import enum
+import pickle
 import struct
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -103,6 +105,14 @@ def test_a_memoryview_comes_back_as_bytes():
 def test_undefined_comes_back_as_the_one_that_there_is():
     assert roundtrip([UNDEFINED])[0] is UNDEFINED
     assert transfer(UNDEFINED, path="value") is UNDEFINED
+    assert copy.deepcopy(UNDEFINED) is UNDEFINED
+    assert pickle.loads(pickle.dumps(UNDEFINED)) is UNDEFINED
+
+
+def test_undefined_is_false_like_none_and_is_not_none():
+    assert not UNDEFINED
+    assert UNDEFINED is not None
+    assert repr(UNDEFINED) == "UNDEFINED"
 
 
 def test_a_map_stays_a_map_and_a_dict_a_dict():
@@ -156,17 +166,17 @@ class Blob(bytes):
 class Buffer(bytearray): ...
 
 
-class Stack(list):
+class Stack(list[int]):
     def __iter__(self):
         return iter(())
 
 
-class Bag(set):
+class Bag(set[int]):
     def __iter__(self):
         return iter(())
 
 
-class FrozenBag(frozenset): ...
+class FrozenBag(frozenset[int]): ...
 
 
 class OwnMap(Map): ...

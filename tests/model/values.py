@@ -65,7 +65,7 @@ values = st.recursive(leaves, _containers, max_leaves=12)
 """Every kind of the specification's table "Values" that comes back as itself, nested at will."""
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> Any:
     """Whether `b` is `a` again: the same types all through, the same bits, the same order of keys."""
     if type(a) is not type(b):
         return False
