@@ -11,7 +11,7 @@ demo: setup
 # Ends with pytest's own closing line. The floors of coverage are judged inside that run, by scripts/coverage_floor.py.
 test: setup lint types
 	@scripts/other-python
-	$(python) -m pytest -n $(workers) -p scripts.coverage_floor \
+	$(python) -m pytest -n $(workers) --dist worksteal -p scripts.coverage_floor \
 		--cov=perdure --cov-branch --cov-report= --cov-report=json:.coverage.json
 
 lint: setup
@@ -25,7 +25,7 @@ types: setup
 
 # The suites that take minutes: what `make test` does with few seeds, with many.
 soak: setup
-	$(python) -m pytest -n $(workers) -m slow
+	$(python) -m pytest -n $(workers) --dist worksteal -m slow
 
 # Both sides, three runs in both orders: more than an hour. args="--seconds 5" takes a quick look.
 bench: setup
