@@ -30,5 +30,5 @@ async def fetch(request: Request, env: HelloEnv) -> Response:
         return await env.HELLO["world"].fetch(request)
     try:
         return await env.BARE.stub(env.BARE.id_from_name("world")).fetch(request)
-    except NoHandler as error:
-        return Response(error.what, 501)
+    except NoHandler:
+        return Response("Bare does not answer requests", 501)

@@ -91,6 +91,7 @@ def test_interrupts_work_while_code_of_the_project_holds_the_loop(tmp_path):
     with DevProcess(tmp_path) as dev:
         dev.wait_line("^loading$")
         dev.interrupt()
+        dev.wait_line("^Stopping")
         dev.interrupt()
 
         assert dev.wait_end() == 130

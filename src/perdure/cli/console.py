@@ -7,6 +7,7 @@ server. See tests/cli/test_console.py. """
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import typer
@@ -30,6 +31,11 @@ class Console:
         """One line, now."""
         self._flush_lines()
         self._write(f"{text}\n")
+
+    def line_amid_anything(self, text: str) -> None:
+        """One line from a signal's handler, which may have interrupted the writing of another."""
+        with suppress(OSError, ValueError):  # not a file, or nobody reads it
+            os.write(self._out.fileno(), f"{text}\n".encode())
 
     def request_line(self, method: str, path: str, status: int, took_ms: float) -> None:
         """One request; `-` stands for a method that could not be read and for a status that nobody was there to get.

@@ -28,6 +28,7 @@ DEFAULT_IP = "127.0.0.1"
 # Beside the configuration, and named in the .gitignore of every project.
 DATA_FOLDER = Path(".perdure", "state")
 
+STOPPING = "Stopping: running requests may end; Ctrl-C again does not wait for them"
 # Of a variable's value: enough to recognise it, short enough for one line.
 SHOWN_CHARS_MAX = 40
 
@@ -54,7 +55,7 @@ class DevSession:
     async def run(self) -> ExitCode:
         """Serve; gives the exit code for how it ended."""
         try:
-            with stop_signal(lambda: self._console.line("Stopping: running requests may end, Ctrl-C does not wait")) as stop:
+            with stop_signal(lambda: self._console.line_amid_anything(STOPPING)) as stop:
                 project = load_project(self._options.config)
                 self._introduce(project)
                 address = listen(self._options.ip or DEFAULT_IP, self._options.port)

@@ -45,16 +45,13 @@ class StopSignal:
             os._exit(ExitCode.INTERRUPTED)
         if not self._asked:
             self._asked = True
-            self._loop.call_soon_threadsafe(self._want)
-
-    def _want(self) -> None:
-        self._on_first()
-        self._wanted.set()
+            self._on_first()
+            self._loop.call_soon_threadsafe(self._wanted.set)
 
 
 @contextmanager
 def stop_signal(on_first: Callable[[], None]) -> Iterator[StopSignal]:
-    """Catches the signals inside the block; `on_first` runs on the loop when the first one comes."""
+    """Catches the signals inside the block; `on_first` is called when the first one comes, wherever the program is then."""
     stop = StopSignal(on_first)
     before = {signum: signal.signal(signum, stop._receive) for signum in STOPPING}
     try:
