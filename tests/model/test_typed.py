@@ -157,7 +157,7 @@ class Mixed(enum.Enum):
 
 @dataclasses.dataclass
 class Dangling:
-    field: "NoSuchClass"  # type: ignore[name-defined]  # noqa: F821 - missing on purpose
+    field: "NoSuchClass"  # noqa: F821 - missing on purpose
 
 
 @pytest.mark.parametrize("type_", [Mixed, list[Mixed], "text", int | str | Mixed, Dangling], ids=str)

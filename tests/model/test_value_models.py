@@ -7,10 +7,8 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypedDict
 
 import msgspec
-import pydantic
 import pytest
 
-from perdure.model.errors import ValueMismatch
 from perdure.model.value import as_type, decode, encode, transfer
 
 
@@ -73,20 +71,6 @@ class Point(TypedDict):
     y: int
 
 
-class Address(pydantic.BaseModel):
-    city: str = pydantic.Field(alias="cityName")
-    on: date
-
-
-class Person(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="allow")
-    addresses: list[Address]
-    item: Item
-
-
-class Numbers(pydantic.RootModel[list[int]]): ...
-
-
 ITEM = Item("apple", Decimal("1.50"))
 ORDER = Order([ITEM], date(2026, 1, 2), {"a"}, 5)
 
@@ -98,8 +82,6 @@ CASES = [
     (Dog(["sit"]), {"kind": "dog", "tricks": ["sit"]}),
     (Row(1, "a"), [1, "a"]),
     (TaggedRow(1), ["row", 1]),
-    (Address(cityName="Rome", on=date(2026, 1, 2)), {"city": "Rome", "on": date(2026, 1, 2)}),
-    (Numbers([1, 2]), [1, 2]),
 ]
 
 
@@ -144,43 +126,3 @@ def test_a_union_of_tagged_structs_comes_back_as_the_right_one():
     crossed = roundtrip([Cat(9), Fish(1)])
 
     assert as_type(list[Cat | Fish], crossed, path="value") == [Cat(9), Fish(1)]
-
-
-def test_a_pydantic_model_crosses_with_its_extra_fields_and_models_and_dataclasses_inside():
-    person = Person(addresses=[Address(cityName="Rome", on=date(2026, 1, 2))], item=ITEM, age=36)
-
-    crossed = roundtrip(person)
-
-    assert crossed == {
-        "addresses": [{"city": "Rome", "on": date(2026, 1, 2)}],
-        "item": {"name": "apple", "price": Decimal("1.50"), "size": "s"},
-        "age": 36,
-    }
-    assert as_type(Person, crossed, path="value") == person
-    assert as_type(dict[str, Person], {"ada": crossed}, path="value") == {"ada": person}
-
-
-def test_a_pydantic_model_that_does_not_fit_is_a_mismatch_with_the_path():
-    with pytest.raises(ValueMismatch) as refused:
-        as_type(list[Address], [{"city": 5, "on": date(2026, 1, 2)}], path='get_as(list[Address], "k")')
-
-    assert refused.value.path == 'get_as(list[Address], "k")[0]'
-    assert "city" in str(refused.value)
-
-
-def test_an_older_pydantic_is_asked_without_the_names_it_does_not_know(monkeypatch):
-    class Plain(pydantic.BaseModel):
-        x: int
-
-    asked: list[dict[str, Any]] = []
-    validate = Plain.model_validate
-
-    def model_validate(value, **options):
-        asked.append(options)
-        return validate(value)
-
-    monkeypatch.setattr(pydantic, "VERSION", "2.9.2")
-    monkeypatch.setattr(Plain, "model_validate", model_validate)
-
-    assert as_type(Plain, {"x": 1}, path="value") == Plain(x=1)
-    assert asked == [{}]

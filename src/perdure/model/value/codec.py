@@ -1,8 +1,21 @@
-"""A value to bytes and back: `decode(encode(v))` equals `v` type for type, for every kind in the specification's table
-"Values".
+"""A value to bytes and back: `decode(encode(v))` equals `v` type for type, for every kind in the table "Values".
 
-`transfer` gives the same without bytes where nothing could differ. See tests/model/test_value_roundtrip.py; what the
-forms cost beside plain msgspec is in tests/model/test_value_cost.py.
+`transfer` gives the same without bytes where nothing could differ. See tests/model/test_value_roundtrip.py.
+
+What exactness costs, in microseconds (Python 3.11, 2 shared cores; msgspec alone changes or refuses what is not JSON):
+
+    value                         encode  msgspec    decode  msgspec    transfer
+    int, str, float                 0.22     0.06      0.20     0.06        0.25
+    dict of 5 scalars               1.1      0.18      0.5      0.33        2.0
+    list of 5 ints                  0.6      0.08      0.3      0.12        1.2
+    list of 1,000 ints             27        3.8      18       18          45
+    list of 100 such dicts        110       10        30       29         142
+    the same, a date in each      231       12       103       50         339
+    date, Decimal, UUID             0.7      0.1    0.8-1.9     0.1     0.2-2.6
+    naive datetime                  1.2      0.07      1.6      0.08        3.2
+    tuple of 3 ints                 1.7      0.07      1.2      0.11        3.3
+    dict of 3 int keys              3.9      0.11      2.2      0.22        6.6
+    dataclass of 3 fields           5.6      0.17      0.4      0.20        6.4
 """
 
 from datetime import date, timedelta
