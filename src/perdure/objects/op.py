@@ -122,4 +122,4 @@ class Op(Generic[T]):
         return f"<Op {state}>"
 
 
-ABCMeta.register(Coroutine, Op)
+cast(ABCMeta, Coroutine).register(Op)
