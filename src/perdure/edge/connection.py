@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone(disconnected(), cancel=self.site.cancel_on_disconnect)
-        del self._parser  # it holds this connection, and only the collector would find the two
+        self._parser.close()
 
     @override
     def pause_writing(self) -> None:

@@ -180,15 +180,19 @@ class Exchange:
 
     def body_wanted(self) -> None:
         """The handler waits for more of the body."""
-        if self.expects_continue:
-            self.expects_continue = False
-            if not self.head_sent:
-                self._connection.write(CONTINUE)
+        if self.expects_continue and not self.head_sent:
+            self._tell_to_continue()
         self._connection.resume_body()
+
+    def _tell_to_continue(self) -> None:
+        self.expects_continue = False
+        self._connection.write(CONTINUE)
 
     async def _send(self, response: Response, content: Content) -> bool:
         connection = self._connection
         site = connection.site
+        if self.expects_continue and not (content is None or isinstance(content, bytes)):
+            self._tell_to_continue()  # the stream may be made of the body, and after the head it would be too late
         # A client that was never told to continue may send the body or not: the connection cannot be used again.
         keep_alive = self.keep_alive and not site.draining and not self.expects_continue
         plan = outgoing(

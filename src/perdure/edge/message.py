@@ -109,6 +109,10 @@ class MessageParser:
             raise Refused(431, "the framing of the body is too large")
         return at + len(piece)
 
+    def close(self) -> None:
+        """No more will be fed. The two parsers hold each other, and only the collector would find them."""
+        del self._parser
+
     def _finish_head(self, raw: bytes) -> None:
         refuse_oversized(self.target, len(raw), self.fields, self._limits)
         self.http_10 = http_minor(raw) == b"0"

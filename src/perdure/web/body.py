@@ -153,6 +153,10 @@ class _Reader:
             self._chunks = _Whole(content) if content is None or isinstance(content, _bytes) else content
         return await anext(self._chunks)
 
+    def rest(self) -> Content:
+        """What is left, for another message: as it came if nobody has read of it."""
+        return self._message.take_body() if self._chunks is None else self._chunks
+
     async def aclose(self) -> None:
         if self._chunks is not None:
             await close_content(self._chunks)
@@ -213,6 +217,8 @@ def content_of(body: Body) -> tuple[Content, str | None]:
         return _bytes(body), None
     if isinstance(body, FormData):
         return encoded(body)
+    if isinstance(body, _Reader):
+        return body.rest(), None
     if isinstance(body, AsyncIterable):
         return _Chunks(aiter(body)), None
     raise WrongType(
