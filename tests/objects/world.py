@@ -35,7 +35,8 @@ class Disk:
         self._loop = loop
         self._jobs: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self.held = False
-        self.busy = 0
+        self.fails_with: BaseException | None = None
+        """What the next job raises instead of being done."""
 
     def submit(self, job: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self._jobs.append((job, done))
@@ -57,8 +58,9 @@ class Disk:
             return
         job, done = self._jobs.pop(0)
         result: Any
+        failure, self.fails_with = self.fails_with, None
         try:
-            result = job()
+            result = job() if failure is None else failure
         except BaseException as error:
             result = error
         done(result)
