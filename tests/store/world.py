@@ -175,10 +175,9 @@ class World:
 
     def abandon(self) -> None:
         """As a crash leaves it, but for the file descriptors, which a test has to give back."""
-        store = self.store._upkeep
-        for connection in (store._reader, store._background, store._writer):
-            if connection is not None:
-                connection.connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        for connection in apsw.connections():
+            if connection.filename == str(self.place.database):
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 connection.close()
 
 

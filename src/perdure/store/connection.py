@@ -15,6 +15,9 @@ from perdure.store.file_system import RESERVED_BYTES
 
 PAGE_BYTES = 4096
 
+# What `PRAGMA synchronous` is set to: a commit waits for the disk.
+SYNCHRONOUS = "full"
+
 # A connection's share of SQLite's statement cache; the stores use about a dozen statements each.
 _STATEMENTS_CACHED = 32
 
@@ -27,7 +30,7 @@ def open_connection(path: Path, file_system: str, *, cache_kib: int, busy_ms: in
         connection.reserve_bytes(reserve=RESERVED_BYTES)  # These two count for a new file only.
         connection.pragma("page_size", PAGE_BYTES)
         connection.pragma("cache_size", -cache_kib)
-        connection.pragma("synchronous", "full")
+        connection.pragma("synchronous", SYNCHRONOUS)
         connection.pragma("wal_autocheckpoint", 0)
         connection.pragma("trusted_schema", False)
     except BaseException:
@@ -63,4 +66,10 @@ def unsynced(connection: apsw.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.pragma("synchronous", "full")
+        connection.pragma("synchronous", SYNCHRONOUS)
+
+
+def close_untouched(connection: apsw.Connection) -> None:
+    """Closes it without the checkpoint that SQLite would add: after trouble nothing is known to be a good base for one."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.close()

@@ -5,6 +5,8 @@ A flipped bit on the disk is an error at the read that meets it, never a wrong v
 tests/store/test_damage.py.
 """
 
+from pathlib import Path
+
 import apsw
 import apsw.sqlite_extra
 
@@ -15,6 +17,9 @@ CHECKSUMMED = "cksmvfs"
 
 RESERVED_BYTES = 8
 """At the end of each page, where the checksum lives; the extension is idle in a database with any other number."""
+
+# SQLite's file layer takes at most 128 KiB in one write.
+_REWRITE_BYTES = 64 * 1024
 
 
 def checksummed_file_system() -> str:
@@ -40,3 +45,23 @@ def _register() -> None:
     finally:
         connection.close()
         apsw.set_default_vfs(default)
+
+
+def make_log_durable(database: Path, file_system: str) -> None:
+    """Writes the write-ahead log that an earlier run left once more, as it is, and syncs it, before SQLite opens it.
+
+    After a sync has failed, Linux shows pages that are not on disk and takes them for clean: a later sync "succeeds"
+    without writing them. To recover from such a log, or to checkpoint it over the database, would build on nothing.
+    """
+    path = f"{database}-wal"
+    if not Path(path).exists():
+        return
+    file = apsw.VFSFile(file_system, path, [apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_WAL, 0])
+    try:
+        size = file.xFileSize()
+        for offset in range(0, size, _REWRITE_BYTES):
+            file.xWrite(file.xRead(min(_REWRITE_BYTES, size - offset), offset), offset)
+        if size:
+            file.xSync(apsw.SQLITE_SYNC_FULL)
+    finally:
+        file.xClose()

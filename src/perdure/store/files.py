@@ -7,6 +7,7 @@ tests/store/test_recovery.py.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -20,8 +21,9 @@ from perdure.store.bounds import (
     WRITER_BUSY_MS,
     WRITER_CACHE_KIB,
 )
-from perdure.store.connection import open_connection, transaction
+from perdure.store.connection import close_untouched, open_connection, transaction
 from perdure.store.crash_point import At, CrashPoint
+from perdure.store.file_system import make_log_durable
 from perdure.store.log import DamagedLog, LogCodec, first_id, position_of
 from perdure.store.reader import Reader
 from perdure.store.schema import STORE_TABLES, ensure_schema
@@ -64,10 +66,6 @@ class Files:
     retired: int | None
     """A generation to sweep."""
 
-    def close(self) -> None:
-        """Closes all of it; SQLite checkpoints when the last one goes."""
-        close_all(self.reader.close, self.background.close, self.writer.close)
-
 
 def open_files(place: Place) -> Files:
     """Opens the store, recovering what a crash left. Raises StoreTooNew, or StoreBroken naming the folder."""
@@ -94,8 +92,9 @@ def _opened(place: Place, *, unconfirmed_after: int | None) -> Files:
     opened: list[Callable[[], None]] = []
 
     try:
+        make_log_durable(path, place.file_system)
         connection = open_connection(path, place.file_system, cache_kib=WRITER_CACHE_KIB, busy_ms=WRITER_BUSY_MS)
-        opened.append(connection.close)
+        opened.append(partial(close_untouched, connection))
         ensure_schema(connection, path, STORE_TABLES, written_by=place.written_by, at=at)
         writer = Writer(connection, at, place.monotonic)
         if unconfirmed_after is not None:
@@ -104,7 +103,7 @@ def _opened(place: Place, *, unconfirmed_after: int | None) -> Files:
         if unconfirmed_after is not None:
             _checkpoint_whole(connection, path)
         reader = open_reader(place)
-        opened.append(reader.close)
+        opened.append(partial(close_untouched, reader.connection))
         return Files(
             writer,
             reader,

@@ -32,6 +32,7 @@ from perdure.store.bounds import (
     WAL_PAGES_MAX,
 )
 from perdure.store.committer import Committer, Lane, run_job
+from perdure.store.connection import close_untouched
 from perdure.store.crash_point import CrashPoint
 from perdure.store.files import Files, Place, close_all, open_background, open_files, open_reader, reopen_files
 from perdure.store.interface import StoreCounters
@@ -364,12 +365,10 @@ class Upkeep:
         """Closes everything, opens it on new descriptors and looks what is there; off if that fails."""
         self._trouble = None
         self._halted = self.reopening = True
-        closers = self._take_closers()
+        connections = self._take_connections()
 
         def job() -> Files:
-            # Closing may fail for the same reason as before. What counts is whether opening works.
-            with contextlib.suppress(apsw.Error):
-                close_all(*closers)
+            _close_in_trouble(connections)
             return reopen_files(self._place, self._layers.durable)
 
         self._lane.when_idle(lambda: self._committer.submit(job, partial(self._reopened, error)))
@@ -388,18 +387,12 @@ class Upkeep:
 
     def _turn_off(self, error: BaseException) -> None:
         self._halted = True
-        closers = self._take_closers()
+        connections = self._take_connections()
         self._cancel_timers()
         self._reports.turned_off(self._layers.give_up(), store_off(error, str(self._place.folder)))
-
-        def close() -> None:
-            with contextlib.suppress(apsw.Error):  # It is off because the disk fails; nothing depends on this.
-                close_all(*closers)
-
-        self._lane.when_idle(lambda: self._committer.submit(close, self._off))
-
-    def _off(self, _result: BaseException | None) -> None:
-        self._nothing_to_do()
+        self._lane.when_idle(
+            lambda: self._committer.submit(partial(_close_in_trouble, connections), lambda _: self._nothing_to_do())
+        )
 
     # Connections
 
@@ -454,10 +447,10 @@ class Upkeep:
         else:
             files.background.close()
 
-    def _take_closers(self) -> list[Callable[[], None]]:
-        connections = (self._reader, self._background, self._writer)
+    def _take_connections(self) -> list[apsw.Connection]:
+        users = (self._reader, self._background, self._writer)
         self._reader = self._background = self._writer = None
-        return [connection.close for connection in connections if connection is not None]
+        return [user.connection for user in users if user is not None]
 
     @property
     def resting(self) -> bool:
@@ -469,7 +462,7 @@ class Upkeep:
         idle = not (self._busy or self._halted or self._lane.busy or self._awake)
         if idle and not layers.size_bytes and not layers.fence_due and self._retired is None and self._trouble is None:
             self._busy = True
-            self._committer.submit(partial(self._close_connections, self._take_closers()), self._rested)
+            self._committer.submit(partial(self._close_connections, self._take_connections()), self._rested)
 
     def _rested(self, result: BaseException | None) -> None:
         self._busy = False
@@ -477,10 +470,10 @@ class Upkeep:
             self._trouble = result
         self._go_on()
 
-    def _close_connections(self, closers: list[Callable[[], None]]) -> None:
+    def _close_connections(self, connections: list[apsw.Connection]) -> None:
         """On the committer: closing the last connection checkpoints all and removes the write-ahead log."""
         self._at(CrashPoint.BEFORE_CHECKPOINT)
-        close_all(*closers)
+        close_all(*(connection.close for connection in connections))
         self._at(CrashPoint.AFTER_CHECKPOINT)
 
     async def close(self) -> None:
@@ -493,7 +486,7 @@ class Upkeep:
         self.drain(lambda: drained.set_result(None))
         await drained
         self._halted = True
-        await run_job(self._committer, partial(self._close_connections, self._take_closers()))
+        await run_job(self._committer, partial(self._close_connections, self._take_connections()))
 
     def drain(self, done: Callable[[], None]) -> None:
         """Calls `done` when nothing is left to do."""
@@ -516,12 +509,20 @@ class Upkeep:
             del self._timers[fn]
             fn()
 
+        if fn in self._timers:
+            self._timers[fn].cancel()
         self._timers[fn] = self._clock.call_later(delay_s, due)
 
     def _cancel_timers(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+
+
+def _close_in_trouble(connections: list[apsw.Connection]) -> None:
+    # Closing may fail for the reason that led here. What counts is whether the store can be opened anew.
+    with contextlib.suppress(apsw.Error):
+        close_all(*(partial(close_untouched, connection) for connection in connections))
 
 
 def _retry_s(failures: int) -> float:

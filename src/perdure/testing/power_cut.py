@@ -7,6 +7,7 @@ is not synced, and nothing else, is tested in tests/store/test_power_cut_disk.py
 `synchronous=OFF` (tests/store/test_power_cut.py).
 """
 
+import contextlib
 import ctypes
 import errno
 import itertools
@@ -71,6 +72,8 @@ class _Image:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     doomed: set[int] = field(default_factory=set)
     """Sectors that a failed sync has marked clean: later syncs pass over them until they are written again."""
+    failed_syncs: int = 0
+    """As Linux does it, every descriptor that was open when a sync failed hears of it once; later ones do not."""
 
     def write(self, when: int, offset: int, data: bytes) -> None:
         end = offset + len(data)
@@ -100,6 +103,7 @@ class _Image:
 
     def sync_failed(self) -> None:
         self.doomed.update(self.versions)
+        self.failed_syncs += 1
 
     def after_cut(self, rng: random.Random, cut_at: int | None) -> bytes | None:
         """The file as the disk left it, None if it is not there; with `cut_at`, exactly what was written up to then."""
@@ -207,6 +211,7 @@ class PowerCutDisk:
         rng = random.Random(seed)
         with self._lock:
             self._off = True
+            self._let_connections_go()
             cut_at = self._cut_at(rng)
             shutil.copytree(self.folder, into, ignore=shutil.ignore_patterns("*-shm", "*-wal", "*.db"))
             for path, image in [*self._deleted.items(), *self._images.items()]:
@@ -216,6 +221,14 @@ class PowerCutDisk:
                 content = image.after_cut(rng, cut_at)
                 if content is not None:
                     (into / path.relative_to(self.folder)).write_bytes(content)
+
+    def _let_connections_go(self) -> None:
+        """Connections that are closed or collected after the cut would write, and complain to nobody."""
+        for connection in apsw.connections():
+            # One that is busy on another thread, or closed meanwhile, gets its error there.
+            with contextlib.suppress(apsw.ThreadingViolationError, apsw.ConnectionClosedError):
+                if connection.open_vfs == self.file_system:
+                    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
     def _cut_at(self, rng: random.Random) -> int | None:
         """Nothing unsynced is there, all of it is, everything up to some moment, or (None) any of it."""
@@ -277,6 +290,7 @@ class _PowerCutFile(apsw.VFSFile):
         self._disk = disk
         self._path = path
         self._kept = disk._image(path)
+        self._failed_syncs = self._kept.failed_syncs
         # SQLite syncs the folder with the first sync of such a file, lest a cut takes the file itself.
         self._syncs_folder = bool(flags[0] & (apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL))
         super().__init__(base, name, flags)
@@ -304,7 +318,11 @@ class _PowerCutFile(apsw.VFSFile):
                 self._disk._begin(Operation.SYNC, self._path)
             except apsw.Error:
                 self._kept.sync_failed()
+                self._failed_syncs = self._kept.failed_syncs
                 raise
+            if self._failed_syncs < self._kept.failed_syncs:
+                self._failed_syncs = self._kept.failed_syncs
+                raise _error(Operation.SYNC, DiskError.IO)
             super().xSync(flags)
             self._kept.sync()
             if self._syncs_folder:

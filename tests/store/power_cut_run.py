@@ -1,0 +1,202 @@
+"""One seeded life of a store on a disk that loses power, and the judgement over what it finds afterwards.
+
+Objects write units of several rows; what a release said is remembered. After the cut every object must be in a state that it
+had, whole, at or after the last one that was said; the history of each object is one line.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.key_range import KeyRange
+from perdure.core.layers import Layers
+from perdure.model.errors import PerdureError
+from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
+from tests.store.world import World
+
+OBJECTS = [bytes([n]) * 32 for n in range(1, 5)]
+KEYS = ["a", "b", "c", "é"]
+
+State = tuple[int | None, dict[str, bytes]]
+"""(generation or None, rows)."""
+
+
+@dataclass
+class History:
+    """Every state that one object was in, and the newest that was told to somebody."""
+
+    states: list[State]
+    said: int = 0
+
+
+class Life:
+    """A store in use; `failures` plans trouble with the disk on the way."""
+
+    def __init__(
+        self, seed: int, folder: Path, *, failures: bool = False, layers: type[Layers] = Layers, big: bool = False
+    ) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.folder = folder
+        self.failures = failures
+        self.layers = layers
+        self.value_bytes = 200_000 if big else 10
+        self.history = {object: History([(None, {})]) for object in OBJECTS}
+        self.last = dict.fromkeys(OBJECTS, 0)
+        self.cuts = 0
+        self.count = 0
+        self.acknowledged = 0
+        self.start(folder / "0")
+
+    def start(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.disk = PowerCutDisk(folder)
+        self.world = World(folder / "store", file_system=self.disk.file_system, layers=self.layers)
+        self.world.clock.tick_s = self.random.choice([0.0, 0.0, 0.002])
+        self.world.store.on_failed = self.reset
+        self.last = dict.fromkeys(OBJECTS, 0)
+
+    # Moves
+
+    def live(self, steps: int) -> None:
+        moves: list[tuple[int, Callable[[], object]]] = [
+            (30, self.unit),
+            (10, self.reply),
+            (25, self.world.clock.turn),
+            (30, self.world.committer.run),
+            (15, self.world.background.run),
+            (5, lambda: self.world.clock.advance(self.random.choice([0.06, 6.0]))),
+            (3, self.checkpoint),
+            (4 if self.failures else 0, self.trouble),
+        ]
+        weights = [weight for weight, _ in moves]
+        for _ in range(steps):
+            self.random.choices(moves, weights)[0][1]()
+
+    def unit(self) -> None:
+        store, random = self.world.store, self.random
+        object = random.choice(OBJECTS)
+        generation, rows = self.history[object].states[-1]
+        now_ms = self.world.clock.now_ms()
+        self.count += 1
+        if generation is not None and random.random() < 0.08:
+            fresh = store.new_generation()
+            entry = Entry(object, now_ms, fresh, {}, ObjectRecord(fresh, None, now_ms), retires=generation)
+            after: State = (fresh, {})
+        else:
+            record = None
+            if generation is None:
+                generation = store.new_generation()
+                record = ObjectRecord(generation, f"object {object[0]}", now_ms)
+            value = b"%d " % self.count + bytes(self.value_bytes)
+            changes = {key: None if random.random() < 0.2 else value for key in random.sample(KEYS, 3)}
+            entry = Entry(object, now_ms, generation, changes, record)
+            after = generation, {key: kept for key, kept in (rows | changes).items() if kept is not None}
+        try:
+            self.last[object] = store.append(entry)
+        except PerdureError:
+            return  # The store is off: nothing happened.
+        self.history[object].states.append(after)
+        self.say(object)
+
+    def reply(self) -> None:
+        self.say(self.random.choice(OBJECTS))
+
+    def say(self, object: bytes) -> None:
+        history = self.history[object]
+        index = len(history.states) - 1
+
+        def release(error: PerdureError | None) -> None:
+            if error is None:
+                history.said = max(history.said, index)
+                self.acknowledged += 1
+
+        self.world.store.when_durable(object, self.last[object], release)
+
+    def reset(self, objects: frozenset[bytes], _error: PerdureError) -> None:
+        for object in objects:
+            self.last[object] = 0
+            try:
+                state = self.read(object)
+            except PerdureError:
+                continue  # Off: it will be read after the next start.
+            self.history[object].states.append(state)
+
+    def checkpoint(self) -> None:
+        upkeep = self.world.store._upkeep
+        if upkeep._writer is not None and not upkeep._lane.busy and not upkeep._halted:
+            upkeep._checkpoint(whole=False)
+
+    def trouble(self) -> None:
+        kind = self.random.random()
+        if kind < 0.2:
+            self.disk.full = not self.disk.full
+        else:
+            operation = self.random.choice(list(Operation))
+            error = self.random.choice(list(DiskError))
+            if operation is Operation.SYNC:
+                error = DiskError.IO
+            self.disk.fail_next(operation, error, skip=self.random.randrange(3))
+            if operation is Operation.SYNC and self.random.random() < 0.5:
+                # The checkpoint of the connection that closes last fails too: its log, with the failed group, stays.
+                self.disk.fail_next(operation, error)
+
+    # Judgement
+
+    def read(self, object: bytes) -> State:
+        record = self.world.store.record(object)
+        if record is None:
+            return None, {}
+        return record.generation, dict(self.world.store.scan(record.generation, KeyRange()))
+
+    def cut_and_judge(self) -> None:
+        """Cuts the power, starts again and looks."""
+        self.cuts += 1
+        folder = self.folder / str(self.cuts)
+        self.disk.cut(self.seed * 100 + self.cuts, folder)
+        self.world.abandon()
+        self.disk.close()
+        try:
+            self.start(folder)
+        except PerdureError as error:
+            raise AssertionError(f"seed {self.seed}, cut {self.cuts}: {error}") from error
+        for object, history in self.history.items():
+            found = self.read(object)
+            allowed = history.states[history.said :]
+            assert found in allowed, (
+                f"seed {self.seed}, cut {self.cuts}, object {object[0]}: found {_short(found)},"
+                f" said {_short(history.states[history.said])}"
+            )
+            history.states = [found]
+            history.said = 0
+
+    def end(self) -> None:
+        self.world.abandon()
+        self.disk.close()
+
+
+def _short(state: State) -> str:
+    return f"generation {state[0]} { ({key: value[:8] for key, value in state[1].items()}) }"
+
+
+def run(
+    seed: int,
+    folder: Path,
+    *,
+    steps: int = 60,
+    cuts: int = 2,
+    failures: bool = False,
+    layers: type[Layers] = Layers,
+    big: bool = False,
+) -> Life:
+    """A life with that many cuts; raises AssertionError, naming the seed, if something said was lost."""
+    life = Life(seed, folder, failures=failures, layers=layers, big=big)
+    try:
+        for _ in range(cuts):
+            life.live(steps)
+            life.cut_and_judge()
+    finally:
+        life.end()
+    return life
