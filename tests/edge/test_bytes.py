@@ -44,7 +44,12 @@ TAKEN = [
     ok("HTTP/1.0 that asks to stay", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n" + HOST + b"\r\n", ROOT),
     ok("connection: close", GET + b"Connection: close\r\n\r\n", ROOT, closes=True),
     ok("connection: Close among others", GET + b"Connection: x, Close\r\n\r\n", ROOT, closes=True),
-    ok("nothing behind connection: close is read", GET + b"Connection: close\r\n\r\n" + GET + b"\r\n", ROOT, closes=True),
+    ok(
+        "nothing behind connection: close is read",
+        GET + b"Connection: close\r\n\r\n" + GET + b"\r\n",
+        ROOT,
+        closes=True,
+    ),
     ok("a field name in any case", b"GET / HTTP/1.1\r\nhOsT: test\r\n\r\n", ROOT),
     ok("no space behind the colon", b"GET / HTTP/1.1\r\nHost:test\r\n\r\n", ROOT),
     ok("spaces and tabs around a value", b"GET / HTTP/1.1\r\nHost: \t test \t \r\n\r\n", ROOT),
@@ -60,29 +65,80 @@ TAKEN = [
     ok("escaped dots too", b"GET /a/%2e%2E/b HTTP/1.1\r\n" + HOST + b"\r\n", ("GET", "http://test/b", b"")),
     ok("two slashes are a path", b"GET //x/y HTTP/1.1\r\n" + HOST + b"\r\n", ("GET", "http://test//x/y", b"")),
     ok("a backslash is a slash", b"GET /a\\b HTTP/1.1\r\n" + HOST + b"\r\n", ("GET", "http://test/a/b", b"")),
-    ok("what a URL encodes", b'GET /<">{}| HTTP/1.1\r\n' + HOST + b"\r\n", ("GET", "http://test/%3C%22%3E%7B%7D|", b"")),
-    ok("an absolute target of the same host", b"GET http://TEST/a?b HTTP/1.1\r\n" + HOST + b"\r\n", ("GET", "http://test/a?b", b"")),
+    ok(
+        "what a URL encodes", b'GET /<">{}| HTTP/1.1\r\n' + HOST + b"\r\n", ("GET", "http://test/%3C%22%3E%7B%7D|", b"")
+    ),
+    ok(
+        "an absolute target of the same host",
+        b"GET http://TEST/a?b HTTP/1.1\r\n" + HOST + b"\r\n",
+        ("GET", "http://test/a?b", b""),
+    ),
     ok("an absolute target without a path", b"GET http://test HTTP/1.1\r\n" + HOST + b"\r\n", ROOT),
     ok("an absolute target with the default port", b"GET http://test:80/ HTTP/1.1\r\n" + HOST + b"\r\n", ROOT),
     ok("a known rare method", b"PROPFIND / HTTP/1.1\r\n" + HOST + b"\r\n", ("PROPFIND", "http://test/", b"")),
-    ok("an offered upgrade is not taken", GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + GET + b"\r\n", ROOT, ROOT),
+    ok(
+        "an offered upgrade is not taken",
+        GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + GET + b"\r\n",
+        ROOT,
+        ROOT,
+    ),
     ok("a body of known length", POST + b"Content-Length: 3\r\n\r\nabc", ("POST", "http://test/", b"abc")),
     ok("an empty body", POST + b"Content-Length: 0\r\n\r\n", ("POST", "http://test/", b"")),
     ok("leading zeros in a length", POST + b"Content-Length: 003\r\n\r\nabc", ("POST", "http://test/", b"abc")),
     ok("a POST without a body", POST + b"\r\n", ("POST", "http://test/", b"")),
-    ok("a GET with a body", GET + b"Content-Length: 3\r\n\r\nabc" + GET + b"\r\n", ("GET", "http://test/", b"abc"), ROOT),
-    ok("a body that looks like a request", POST + b"Content-Length: %d\r\n\r\n" % len(GET + b"\r\n") + GET + b"\r\n", ("POST", "http://test/", GET + b"\r\n")),
+    ok(
+        "a GET with a body",
+        GET + b"Content-Length: 3\r\n\r\nabc" + GET + b"\r\n",
+        ("GET", "http://test/", b"abc"),
+        ROOT,
+    ),
+    ok(
+        "a body that looks like a request",
+        POST + b"Content-Length: %d\r\n\r\n" % len(GET + b"\r\n") + GET + b"\r\n",
+        ("POST", "http://test/", GET + b"\r\n"),
+    ),
     ok("chunks", CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", ("POST", "http://test/", b"abcde")),
     ok("no chunks", CHUNKED + b"0\r\n\r\n", ("POST", "http://test/", b"")),
-    ok("a chunk's size in capitals and zeros", CHUNKED + b"00A\r\n0123456789\r\n000\r\n\r\n", ("POST", "http://test/", b"0123456789")),
+    ok(
+        "a chunk's size in capitals and zeros",
+        CHUNKED + b"00A\r\n0123456789\r\n000\r\n\r\n",
+        ("POST", "http://test/", b"0123456789"),
+    ),
     ok("chunk extensions", CHUNKED + b'3;a=b;c="d"\r\nabc\r\n0;e\r\n\r\n', ("POST", "http://test/", b"abc")),
-    ok("trailers are dropped", CHUNKED + b"3\r\nabc\r\n0\r\nHost: evil\r\nX: y\r\n\r\n", ("POST", "http://test/", b"abc")),
-    ok("empty lines inside a chunk", CHUNKED + b"8\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n" + GET + b"\r\n", ("POST", "http://test/", b"\r\n\r\n\r\n\r\n"), ROOT),
-    ok("a request behind chunks", CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + GET + b"\r\n", ("POST", "http://test/", b"abc"), ROOT),
-    ok("a request behind trailers", CHUNKED + b"3\r\nabc\r\n0\r\nX: y\r\n\r\n" + GET + b"\r\n", ("POST", "http://test/", b"abc"), ROOT),
-    ok("Chunked in capitals", POST + b"Transfer-Encoding: Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", ("POST", "http://test/", b"a")),
+    ok(
+        "trailers are dropped",
+        CHUNKED + b"3\r\nabc\r\n0\r\nHost: evil\r\nX: y\r\n\r\n",
+        ("POST", "http://test/", b"abc"),
+    ),
+    ok(
+        "empty lines inside a chunk",
+        CHUNKED + b"8\r\n\r\n\r\n\r\n\r\n\r\n0\r\n\r\n" + GET + b"\r\n",
+        ("POST", "http://test/", b"\r\n\r\n\r\n\r\n"),
+        ROOT,
+    ),
+    ok(
+        "a request behind chunks",
+        CHUNKED + b"3\r\nabc\r\n0\r\n\r\n" + GET + b"\r\n",
+        ("POST", "http://test/", b"abc"),
+        ROOT,
+    ),
+    ok(
+        "a request behind trailers",
+        CHUNKED + b"3\r\nabc\r\n0\r\nX: y\r\n\r\n" + GET + b"\r\n",
+        ("POST", "http://test/", b"abc"),
+        ROOT,
+    ),
+    ok(
+        "Chunked in capitals",
+        POST + b"Transfer-Encoding: Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        ("POST", "http://test/", b"a"),
+    ),
     ok("exactly 100 fields", GET + b"".join(b"X%d: y\r\n" % n for n in range(99)) + b"\r\n", ROOT),
-    ok("a target of nearly 16 KiB", b"GET /" + b"x" * 16_300 + b" HTTP/1.1\r\n" + HOST + b"\r\n", ("GET", "http://test/" + "x" * 16_300, b"")),
+    ok(
+        "a target of nearly 16 KiB",
+        b"GET /" + b"x" * 16_300 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+        ("GET", "http://test/" + "x" * 16_300, b""),
+    ),
 ]
 
 REFUSED = [
@@ -194,7 +250,9 @@ FIRST_SERVED = [
     Case("an unknown method behind a good one", GET + b"\r\nFOO / HTTP/1.1\r\n\r\n", (200, 501), (ROOT,)),
     Case("garbage behind a good one", GET + b"\r\n\x00\x01", (200, 400), (ROOT,)),
     Case("garbage behind chunks", CHUNKED + b"0\r\n\r\n\xff", (200, 400), (("POST", "http://test/", b""),)),
-    Case("a body longer than it says", POST + b"Content-Length: 3\r\n\r\nabcd\r\n\r\n", (200, 501), (("POST", "http://test/", b"abc"),)),
+    Case(
+        "a body longer than it says", POST + b"Content-Length: 3\r\n\r\nabcd\r\n\r\n", (200, 501), (("POST", "http://test/", b"abc"),)
+    ),
 ]  # fmt: skip
 
 CASES = [*TAKEN, *REFUSED, *FIRST_SERVED]

@@ -14,7 +14,9 @@ from tests.edge.wire import Client, Errors, Seen, run, server_of, settle
 REQUEST = POST + b"Content-Length: 3\r\n\r\nabc"
 
 
-@pytest.mark.parametrize("sent", [REQUEST[:at] for at in range(len(REQUEST))] + [CHUNKED + b"3\r\nab", CHUNKED + b"1\r\na\r\n0\r\n"])
+@pytest.mark.parametrize(
+    "sent", [REQUEST[:at] for at in range(len(REQUEST))] + [CHUNKED + b"3\r\nab", CHUNKED + b"1\r\na\r\n0\r\n"]
+)
 def test_a_half_request_reaches_no_handler_whole(sent: bytes) -> None:
     async def main() -> None:
         seen = Seen()

@@ -1,5 +1,6 @@
 """What a handler returns, as bytes: the framing is right for every status, method, version and kind of body."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -245,8 +246,6 @@ def test_an_overloaded_object_is_a_503() -> None:
 
 def test_without_a_callback_errors_go_to_the_loop() -> None:
     async def main() -> None:
-        import asyncio
-
         told: list[dict[str, object]] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
 
@@ -287,8 +286,6 @@ def test_a_response_sent_twice_is_a_500_the_second_time() -> None:
 
 def test_a_handler_that_cancels_itself_is_a_500() -> None:
     async def main() -> None:
-        import asyncio
-
         errors = Errors()
 
         async def handler(request: Request) -> Response:

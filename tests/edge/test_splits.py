@@ -8,7 +8,9 @@ from tests.edge.test_bytes import CHUNKED, GET, POST
 from tests.edge.wire import Client, Seen, run, server_of, settle
 
 # Bytes that look like the ends that a parser looks for.
-TRICKY = st.lists(st.sampled_from([b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"0\r\n\r\n", b"a", GET]), max_size=6).map(b"".join)
+TRICKY = st.lists(st.sampled_from([b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"0\r\n\r\n", b"a", GET]), max_size=6).map(
+    b"".join
+)
 
 
 def of_length(body: bytes) -> bytes:
