@@ -76,7 +76,10 @@ def test_a_name_listens_on_every_address_that_it_stands_for_with_one_port(opened
 
     address = opened(listen("localhost", 0))
 
-    assert [sock.getsockname() for sock in address.sockets] == [("127.0.0.1", address.port), ("127.0.0.2", address.port)]
+    assert [sock.getsockname() for sock in address.sockets] == [
+        ("127.0.0.1", address.port),
+        ("127.0.0.2", address.port),
+    ]
 
 
 @pytest.mark.parametrize("ips", [("192.0.2.1", "127.0.0.1"), ("127.0.0.1", "192.0.2.1")])

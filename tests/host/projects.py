@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-KEEPER = '''
+KEEPER = """
 from perdure import DurableObject, Env, Namespace, Request, Response
 
 
@@ -24,7 +24,7 @@ class KeeperEnv(Env):
 
 async def fetch(request: Request, env: KeeperEnv) -> Response:
     return await env.KEEPER[request.path].fetch(request)
-'''
+"""
 """Keeps the text that is posted to a path."""
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.host.dev_process import DevProcess
 from tests.host.projects import write_project
 
-SLOW = '''
+SLOW = """
 import asyncio
 from perdure import Response
 
@@ -17,7 +17,7 @@ async def fetch(request):
     print("working")
     await asyncio.sleep(float(request.query["s"]))
     return Response("answered")
-'''
+"""
 
 
 @pytest.fixture

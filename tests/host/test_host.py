@@ -103,14 +103,14 @@ def test_a_host_that_could_not_start_leaves_the_folder_free(tmp_path):
 
 
 def test_a_closing_host_answers_what_runs_and_takes_nothing_new(tmp_path):
-    main = '''
+    main = """
     import asyncio
     from perdure import Response
 
     async def fetch(request):
         await asyncio.sleep(0.05)
         return Response("answered")
-    '''
+    """
 
     async def scenario():
         host = await start(write_project(tmp_path, main, classes=()))
@@ -130,12 +130,12 @@ def test_a_closing_host_answers_what_runs_and_takes_nothing_new(tmp_path):
 
 
 def test_a_request_that_never_ends_is_dropped_when_the_grace_is_over(tmp_path):
-    main = '''
+    main = """
     import asyncio
 
     async def fetch(request):
         await asyncio.Event().wait()
-    '''
+    """
 
     async def scenario():
         host = await start(write_project(tmp_path, main, classes=()))
@@ -156,7 +156,7 @@ def test_a_request_that_never_ends_is_dropped_when_the_grace_is_over(tmp_path):
 
 
 def test_a_class_that_the_configuration_renames_keeps_its_data(tmp_path):
-    renamed = '''
+    renamed = """
     from perdure import Request, Response
 
     class Holder:
@@ -168,7 +168,7 @@ def test_a_class_that_the_configuration_renames_keeps_its_data(tmp_path):
 
     async def fetch(request, env):
         return await env.HOLDER.get_by_name(request.path).fetch(request)
-    '''
+    """
 
     async def scenario():
         before = await start(write_project(tmp_path), tmp_path / "data")

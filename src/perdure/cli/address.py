@@ -2,7 +2,7 @@
 
 Must stay true: a port that the user named is used or refused, never replaced; a default that is taken moves on, so that
 a second project starts beside the first. The sockets are bound here and handed on, so nobody can take the port in
-between. See tests/cli/test_address.py. """
+between. See tests/cli/test_address.py."""
 
 import errno
 import socket

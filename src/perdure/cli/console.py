@@ -2,7 +2,7 @@
 
 Must stay true: without a terminal, or with NO_COLOR set, no escape sequence is written; each line is out as soon as the
 loop has a moment, so a program that reads them need not wait; a reader that went away stops the talking, not the
-server. See tests/cli/test_console.py. """
+server. See tests/cli/test_console.py."""
 
 import asyncio
 import os

@@ -25,12 +25,17 @@ Examples:
 def dev(
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="The project's configuration. Else: the nearest, upwards from here."),
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="The project's configuration. Else: the nearest, upwards from here."
+        ),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65_535, metavar="N", help="0: any that is free. Without it: 8787, or one nearby if that is taken."
+            min=0,
+            max=65_535,
+            metavar="N",
+            help="0: any that is free. Without it: 8787, or one nearby if that is taken.",
         ),
     ] = None,
     ip: Annotated[
@@ -40,7 +45,9 @@ def dev(
         Path | None,
         typer.Option(metavar="DIR", help="Where the data is kept. Else: .perdure/state beside the configuration."),
     ] = None,
-    cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate; needs --key.")] = None,
+    cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate; needs --key.")
+    ] = None,
     key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's private key.")] = None,
 ) -> None:
     """Serve this project's Worker and its objects here, and show each request.

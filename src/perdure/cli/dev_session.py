@@ -7,7 +7,6 @@ tests/cli/test_dev.py and tests/host/.
 
 import ssl
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from perdure.cli.address import Address, listen
@@ -16,15 +15,15 @@ from perdure.cli.exit_code import ExitCode
 from perdure.cli.log_lines import LogLines
 from perdure.cli.stop_signal import StopSignal, stop_signal
 from perdure.cli.user_frames import user_traceback
-from perdure.config import Project, load_project
+from perdure.config import DevSettings, Project, load_project
 from perdure.edge import RequestLog, tls_context
 from perdure.host.clock import RealClock
 from perdure.host.collector import Collector
 from perdure.host.host import Host
+from perdure.host.version import VERSION
 from perdure.model.errors import ConfigError, PerdureError
 from perdure.web import Request
 
-DEFAULT_IP = "127.0.0.1"
 # Beside the configuration, and named in the .gitignore of every project.
 DATA_FOLDER = Path(".perdure", "state")
 
@@ -58,7 +57,7 @@ class DevSession:
             with stop_signal(lambda: self._console.line_amid_anything(STOPPING)) as stop:
                 project = load_project(self._options.config)
                 self._introduce(project)
-                address = listen(self._options.ip or DEFAULT_IP, self._options.port)
+                address = self._listen(project.dev)
                 try:
                     with LogLines(self._console, project.root):
                         await self._serve(project, address, stop)
@@ -92,6 +91,10 @@ class DevSession:
             collector.stop()
             await host.close()
 
+    def _listen(self, settings: DevSettings) -> Address:
+        port = settings.port if self._options.port is None else self._options.port
+        return listen(self._options.ip or settings.ip, port)
+
     def _tls(self) -> ssl.SSLContext | None:
         cert, key = self._options.cert, self._options.key
         return None if cert is None or key is None else tls_context(cert, key)
@@ -103,7 +106,7 @@ class DevSession:
 
     def _introduce(self, project: Project) -> None:
         console = self._console
-        console.line(f"{console.coloured('perdure', 'cyan', bold=True)} {version('perdure')}: {project.name}")
+        console.line(f"{console.coloured('perdure', 'cyan', bold=True)} {VERSION}: {project.name}")
         for warning in project.warnings:
             console.warning(warning)
         width = max((len(name) for name, _ in _bindings(project)), default=0)

@@ -3,12 +3,12 @@
 A command's module is imported here, and imports what it needs at its top: the time until the first reply is a target.
 """
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from perdure.cli.dev import dev
+from perdure.cli.dev import EXAMPLES, dev
+from perdure.host.version import VERSION
 
 app = typer.Typer(
     name="perdure",
@@ -19,12 +19,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: perdure dev --port 8787",
 )
-app.command(name="dev")(dev)
+app.command(name="dev", epilog=EXAMPLES)(dev)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"perdure {version('perdure')}")
+        typer.echo(f"perdure {VERSION}")
         raise typer.Exit
 
 

@@ -1,7 +1,7 @@
 """A traceback as the author of the project needs it: the frames of the project, without those of Perdure and the loop.
 
 Must stay true: an exception is never shown without its type and text; when none of its frames is the project's, all are
-shown, because then the fault may be ours. See tests/cli/test_user_frames.py. """
+shown, because then the fault may be ours. See tests/cli/test_user_frames.py."""
 
 import traceback
 from collections.abc import Iterator

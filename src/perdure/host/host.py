@@ -11,7 +11,6 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from pathlib import Path
 
 from perdure.config import Project
@@ -19,7 +18,9 @@ from perdure.core.clock import Clock
 from perdure.core.migrations import plan
 from perdure.edge import OnError, OnRequest, Server
 from perdure.host.clock import RealClock
+from perdure.host.version import VERSION
 from perdure.store.bounds import LOCK_TIMEOUT_S
+from perdure.store.catalog import MigrationPlan
 from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
 from perdure.web import Request, Response
@@ -68,7 +69,7 @@ class Host:
                 committer=committer,
                 background=background,
                 random_bytes=random_bytes,
-                written_by=version("perdure"),
+                written_by=VERSION,
                 lock_timeout_s=lock_timeout_s,
             )
             resources.push_async_callback(folder.close)
@@ -119,8 +120,9 @@ class Host:
 
 async def _housing(folder: DataFolder, project: Project) -> dict[str, Housing]:
     """Bring the folder's classes to what the project says; where the objects of each class then live."""
-    before = await folder.namespaces(project.name)
-    migrated = plan([row.class_name for row in before], project.migrations, await folder.tag(project.name))
+    existing = [row.class_name for row in await folder.namespaces(project.name)]
+    todo = plan(existing, project.migrations, await folder.tag(project.name), project.classes)
+    migrated = MigrationPlan(todo.creates, todo.renames, todo.deletes, todo.new_tag)
     rows = {row.class_name: row for row in await folder.apply(project.name, migrated)}
     return {
         name: Housing(store=await folder.store(rows[name].id), unique_key=rows[name].unique_key)
