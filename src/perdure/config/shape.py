@@ -1,0 +1,107 @@
+"""Shapes: is a value what its key takes? If not, the problem echoes it and shows what would be right.
+
+Must stay true: a value of a wrong shape is reported once, by who reads it, and read as if it were not there. See
+tests/config/test_shape.py.
+"""
+
+import keyword
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from perdure.config.document import KeyPath
+from perdure.config.known_keys import nearest
+from perdure.config.problem import Findings
+from perdure.config.toml_text import echo, toml_key, toml_value
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in the words of people who write configurations."""
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, date | datetime | time):
+        return "a date or time"
+    if isinstance(value, Mapping):
+        return "a table"
+    return "a list"
+
+
+def wrong_shape(path: KeyPath, value: object, wanted: str, snippet: str, findings: Findings) -> None:
+    """Report that a value is of another kind than its key takes."""
+    findings.error(path, f"is {echo(value)}, which is {kind_of(value)}, but has to be {wanted}", "write", snippet)
+
+
+def text_at(path: KeyPath, value: object, example: str, findings: Findings) -> str | None:
+    """A text that is not empty, or None after a report. example: what a good value looks like."""
+    key = str(path[-1])
+    if isinstance(value, str) and value:
+        return value
+    if value == "":
+        findings.error(path, "is empty", "write", assignment(key, example))
+    else:
+        better = toml_value(value) if isinstance(value, date | int | float) else example
+        wrong_shape(path, value, "text", assignment(key, better), findings)
+    return None
+
+
+def table_at(path: KeyPath, value: object, snippet: str, findings: Findings) -> Mapping[str, Any] | None:
+    """A table, or None after a report."""
+    if isinstance(value, Mapping):
+        return value
+    wrong_shape(path, value, "a table", snippet, findings)
+    return None
+
+
+def tables_at(
+    path: KeyPath, value: object, snippet: str, findings: Findings
+) -> Sequence[tuple[KeyPath, Mapping[str, Any]]]:
+    """The tables of a list, each with its path; whatever is not one is reported and left out."""
+    if not isinstance(value, list):
+        wrong_shape(path, value, "a list of tables", snippet, findings)
+        return []
+    found: list[tuple[KeyPath, Mapping[str, Any]]] = []
+    for position, each in enumerate(value):
+        table = table_at((*path, position), each, snippet, findings)
+        if table is not None:
+            found.append(((*path, position), table))
+    return found
+
+
+def required_text(
+    path: KeyPath, table: Mapping[str, Any], key: str, example: str, findings: Findings, *, near: Sequence[str] = ()
+) -> str | None:
+    """The text under `key` of a table, or None after a report; a key that looks like it is pointed out."""
+    if key in table:
+        return text_at((*path, key), table[key], example, findings)
+    slips = [each for each in table if nearest(each, (key, *near)) == key]
+    value = table[slips[0]] if slips and isinstance(table[slips[0]], str) else example
+    what = f"is missing: it is written {', '.join(f'`{slip}`' for slip in slips)} here" if slips else "is missing"
+    findings.error((*path, key), what, "write", assignment(key, str(value)))
+    return None
+
+
+def class_name_at(path: KeyPath, value: object, findings: Findings) -> str | None:
+    """The name of a class, or None after a report."""
+    if isinstance(value, str) and is_identifier(value):
+        return value
+    if isinstance(value, str):
+        findings.error(path, f"is {echo(value)}, which cannot be the name of a Python class", "write the class's name")
+    else:
+        findings.error(
+            path, f"is {echo(value)}, which is {kind_of(value)}, but has to be the name of a class in quotes"
+        )
+    return None
+
+
+def is_identifier(name: str) -> bool:
+    """Can it be written after a dot?"""
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def assignment(key: str, value: object) -> str:
+    """A line to paste."""
+    return f"{toml_key(key)} = {toml_value(value)}"
