@@ -60,8 +60,7 @@ def answer(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-BROKEN_MODULES: dict[str, tuple[str | None, str]] = {
-    "is missing": (None, "main.py"),
+BROKEN_MODULES = {
     "raises": ("def work():\n    return {}['key']\n\nwork()\n", "KeyError: 'key'"),
     "has a syntax error": ("def work(:\n", "SyntaxError"),
     "exits": ("raise SystemExit(4)\n", "SystemExit"),
@@ -81,6 +80,15 @@ def test_a_main_module_that_cannot_serve_ends_it_with_the_reason(dev, tmp_path, 
     assert outcome.code == ExitCode.ERROR
     assert reason in outcome.err
     assert "Ready" not in outcome.out
+
+
+def test_a_main_module_that_is_missing_is_a_problem_of_the_configuration(dev, tmp_path):
+    write_project(tmp_path, None, classes=())
+
+    outcome = dev()
+
+    assert outcome.code == ExitCode.CONFIG
+    assert "main.py" in outcome.err
 
 
 def test_a_module_that_raises_is_shown_with_its_own_frames_only(dev, tmp_path):

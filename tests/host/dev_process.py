@@ -45,6 +45,7 @@ class DevProcess:
         for reader in self._readers:
             reader.start()
         self.url = ""
+        self._client = httpx.Client(timeout=PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +69,7 @@ class DevProcess:
         raise AssertionError(f"it ended without a line like {pattern!r}:\n{self.said}")
 
     def request(self, method: str, path: str, **options: object) -> httpx.Response:
-        return httpx.request(method, f"{self.url}{path}", timeout=PATIENCE_S, **options)  # type: ignore[arg-type]
+        return self._client.request(method, f"{self.url}{path}", **options)  # type: ignore[arg-type]
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)
@@ -87,6 +88,10 @@ class DevProcess:
         self.process.kill()
         self.wait_end()
 
+    def kill_soon(self, delay_s: float) -> None:
+        """`kill -9` a little later, amid whatever it does then."""
+        threading.Timer(delay_s, self.process.kill).start()
+
     def wait_end(self) -> int:
         """Its exit code; all that it said is in `lines` and `problems` then."""
         code = self.process.wait(timeout=PATIENCE_S)
@@ -95,6 +100,7 @@ class DevProcess:
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()
+        self._client.close()
         return code
 
     @property
