@@ -1,5 +1,6 @@
 """A store with everything around it in the test's hands: jobs run when told, on this thread; time passes when told."""
 
+import asyncio
 import heapq
 import itertools
 from collections import deque
@@ -161,17 +162,18 @@ class World:
             self.settle()
 
     def close(self) -> None:
-        """As `SqliteStore.close`, driven by hand."""
-        closing = self.store.close()
-        future: Any = None
-        try:
-            while True:
-                future = closing.send(None)
-                while not future.done():
-                    if not self.step():
-                        raise AssertionError("close waits for something that nobody does")
-        except StopIteration:
-            return
+        """As `SqliteStore.close`, with the jobs run by hand."""
+
+        async def closing() -> None:
+            closed = asyncio.ensure_future(self.store.close())
+            for _ in range(10_000):
+                if closed.done():
+                    break
+                self.step()
+                await asyncio.sleep(0)
+            await closed
+
+        asyncio.run(closing())
 
     def abandon(self) -> None:
         """As a crash leaves it, but for the file descriptors, which a test has to give back."""

@@ -1,0 +1,262 @@
+"""What every store must do, whatever it keeps its entries in: subclass `StoreContract` and give it a `make_store`.
+
+Group failures and crashes need the help of the implementation and are tested with it (test_faults.py, test_power_cut.py).
+"""
+
+import asyncio
+
+import pytest
+
+from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.key_range import KeyRange
+from perdure.model.errors import UnitTooLarge
+from perdure.store.interface import Store
+
+A, B = b"a" * 32, b"b" * 32
+NOW_MS = 1_700_000_000_000
+
+
+class StoreContract:
+    """`open_store(where)` is awaited in a running loop; a second call with the same `where` opens the same store again."""
+
+    async def open_store(self, where) -> Store:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def run(self, tmp_path):
+        """Runs a scenario over a fresh store, closes it, and runs it again with `again` over the same one, reopened."""
+
+        def run(scenario, again=None):
+            async def lives() -> None:
+                for part in (scenario, again):
+                    if part is not None:
+                        store = await self.open_store(tmp_path)
+                        try:
+                            await part(store)
+                        finally:
+                            await store.close()
+
+            asyncio.run(lives())
+
+        return run
+
+    # Reads
+
+    def test_a_read_sees_an_entry_as_soon_as_it_is_appended(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, k=b"v"))
+
+            assert store.get(1, "k") == b"v"
+            assert store.get(1, "other") is None
+            assert store.get(2, "k") is None
+
+        run(scenario)
+
+    def test_what_was_stored_is_there_after_closing_and_opening(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, a=b"1", b=b"2", c=b"3"))
+            store.append(entry(A, 1, b=None, c=b"4"))
+
+        async def again(store: Store) -> None:
+            assert store.scan(1, KeyRange()) == [("a", b"1"), ("c", b"4")]
+
+        run(scenario, again)
+
+    def test_many_keys_come_in_order_of_their_bytes_the_missing_left_out(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, **{"é": b"1", "b": b"2", "\U0001f600": b"3", "\uffff": b"4"}))
+
+            found = store.get_many(1, ["\U0001f600", "\uffff", "b", "é", "missing", "b"])
+
+            assert list(found.items()) == [("b", b"2"), ("é", b"1"), ("\uffff", b"4"), ("\U0001f600", b"3")]
+
+        run(scenario)
+
+    def test_a_scan_merges_what_is_applied_with_what_is_not(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, **{f"k{n}": b"old" for n in range(10)}))
+
+        async def again(store: Store) -> None:
+            store.append(entry(A, 1, k1=None, k2=b"new", k25=b"new"))
+
+            assert store.scan(1, KeyRange("k1", "k4")) == [("k2", b"new"), ("k25", b"new"), ("k3", b"old")]
+            assert store.scan(1, KeyRange("k1", limit=2)) == [("k2", b"new"), ("k25", b"new")]
+            assert [key for key, _ in store.scan(1, KeyRange("k1", "k4", reverse=True))] == ["k3", "k25", "k2"]
+            assert [key for key, _ in store.scan(1, KeyRange(reverse=True, limit=1))] == ["k9"]
+            assert store.scan(1, KeyRange("k4", "k4")) == []
+            assert store.scan(2, KeyRange()) == []
+
+        run(scenario, again)
+
+    # Outputs
+
+    def test_an_output_waits_until_the_writes_it_reveals_are_durable(self, run):
+        async def scenario(store: Store) -> None:
+            position = store.append(entry(A, 1, k=b"v"))
+            before = store.may_leave(A, position)
+
+            await durable(store, A, position)
+
+            assert not before
+            assert store.durable >= position
+            assert store.may_leave(A, position)
+
+        run(scenario)
+
+    def test_an_output_with_nothing_unsaved_leaves_at_once(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(entry(B, 2, k=b"v"))
+            released = []
+
+            store.when_durable(A, 0, released.append)
+
+            assert store.may_leave(A, 0)
+            assert released == [None]
+
+        run(scenario)
+
+    def test_outputs_are_released_in_order_of_their_registration(self, run):
+        async def scenario(store: Store) -> None:
+            released = []
+            for n in range(20):
+                object = bytes([n]) * 32
+                position = store.append(entry(object, n + 1, k=b"v"))
+                store.when_durable(object, position, lambda _, n=n: released.append(n))
+
+            await durable(store, A, store.append(entry(A, 100, k=b"v")))
+
+            assert released == list(range(20))
+
+        run(scenario)
+
+    def test_units_that_wait_together_are_one_sync_and_an_unchanged_reply_is_none(self, run):
+        async def scenario(store: Store) -> None:
+            positions = [store.append(entry(bytes([n]) * 32, n + 1, k=b"v")) for n in range(64)]
+            await durable(store, bytes([63]) * 32, positions[-1])
+            after_units = store.counters()
+            await durable(store, A, 0)
+
+            assert len(set(positions)) == 1
+            assert (after_units.entries, after_units.groups, after_units.syncs) == (64, 1, 1)
+            assert after_units.log_bytes > 64
+            assert store.counters().syncs == 1
+
+        run(scenario)
+
+    def test_positions_and_generations_are_never_given_twice(self, run):
+        seen: list[tuple[int, int]] = []
+
+        async def part(store: Store) -> None:
+            generation = store.new_generation()
+            position = store.append(entry(A, generation, ObjectRecord(generation, None, NOW_MS), k=b"v"))
+            seen.append((generation, position))
+
+        run(part, part)
+
+        (first_generation, first_position), (second_generation, second_position) = seen
+        assert second_generation > first_generation
+        assert second_position > first_position
+
+    # The registry and alarms
+
+    def test_an_object_is_registered_with_its_first_entry_and_removed_with_its_last(self, run):
+        record = ObjectRecord(1, "room", NOW_MS)
+
+        async def scenario(store: Store) -> None:
+            before = store.record(A)
+            store.append(entry(A, 1, record, k=b"v"))
+            store.append(entry(B, 2, ObjectRecord(2, None, NOW_MS), k=b"v"))
+
+            assert before is None
+            assert store.record(A) == record
+
+        async def again(store: Store) -> None:
+            assert store.record(A) == record
+            store.append(Entry(B, NOW_MS, 2, {}, None, removed=True, retires=2))
+            assert store.record(B) is None
+
+        run(scenario, again)
+
+    def test_delete_all_is_a_new_generation_in_one_entry(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, ObjectRecord(1, None, NOW_MS), k=b"old", j=b"old"))
+            store.append(Entry(A, NOW_MS, 2, {"k": b"new"}, ObjectRecord(2, None, NOW_MS), retires=1))
+
+        async def again(store: Store) -> None:
+            record = store.record(A)
+            assert record is not None and record.generation == 2
+            assert store.scan(2, KeyRange()) == [("k", b"new")]
+
+        run(scenario, again)
+
+    def test_alarms_that_are_due_come_earliest_first_then_by_id(self, run):
+        async def scenario(store: Store) -> None:
+            for n, alarm_ms in enumerate([NOW_MS + 5, NOW_MS - 1, NOW_MS, NOW_MS, None]):
+                generation = n + 1
+                record = ObjectRecord(generation, None, NOW_MS, alarm_ms)
+                store.append(entry(bytes([n]) * 32, generation, record, k=b"v"))
+
+        async def again(store: Store) -> None:
+            assert [object[0] for object, _ in store.alarms_due(NOW_MS, 10)] == [1, 2, 3]
+            store.append(entry(bytes([1]) * 32, 2, ObjectRecord(2, None, NOW_MS)))
+            store.append(entry(bytes([4]) * 32, 5, ObjectRecord(5, None, NOW_MS, NOW_MS - 2)))
+            assert [object[0] for object, _ in store.alarms_due(NOW_MS, 10)] == [4, 2, 3]
+            assert [object[0] for object, _ in store.alarms_due(NOW_MS, 2)] == [4, 2]
+            assert store.alarms_due(NOW_MS - 10, 10) == []
+
+        run(scenario, again)
+
+    # Bounds and the end
+
+    def test_a_unit_over_64_mib_is_refused_before_any_effect(self, run):
+        async def scenario(store: Store) -> None:
+            position = store.next_position
+            with pytest.raises(UnitTooLarge) as caught:
+                store.append(entry(A, 1, k=bytes(65 * 1024 * 1024)))
+
+            assert caught.value.limit == 64 * 1024 * 1024
+            assert store.get(1, "k") is None
+            assert store.next_position == position
+            assert store.counters().entries == 0
+
+        run(scenario)
+
+    def test_values_of_many_megabytes_come_back_exactly(self, run):
+        value = bytes(range(256)) * 4096
+
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, **{f"k{n}": value for n in range(20)}))
+
+        async def again(store: Store) -> None:
+            assert store.scan(1, KeyRange()) == sorted((f"k{n}", value) for n in range(20))
+
+        run(scenario, again)
+
+    def test_room_is_there_while_little_waits(self, run):
+        async def scenario(store: Store) -> None:
+            resumed = []
+
+            store.when_room(lambda: resumed.append(True))
+
+            assert store.has_room
+            assert resumed == [True]
+
+        run(scenario)
+
+
+def entry(object: bytes, generation: int, record: ObjectRecord | None = None, /, **rows: bytes | None) -> Entry:
+    return Entry(object, NOW_MS, generation, dict(rows), record)
+
+
+async def durable(store: Store, object: bytes, position: int) -> None:
+    """Waits until that position's writes are durable; raises if they failed."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def release(error: BaseException | None) -> None:
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    store.when_durable(object, position, release)
+    await ended
