@@ -5,6 +5,7 @@ loop has a moment, so a program that reads them need not wait; a reader that wen
 server. See tests/cli/test_console.py."""
 
 import asyncio
+import io
 import os
 import sys
 from contextlib import suppress
@@ -110,5 +111,5 @@ def write_whole(stream: TextIO, text: str) -> None:
 def tune_streams() -> None:
     """Lines leave this process when they end, whoever prints them, and no character stops them."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):  # else somebody's stand-in for it
             stream.reconfigure(line_buffering=True, errors="backslashreplace")

@@ -13,15 +13,17 @@ from perdure.core.clock import Cancellable
 class RealClock:
     """Time of the machine and of one running loop. For that loop's thread only."""
 
-    __slots__ = ("_loop", "monotonic")
+    __slots__ = ("_loop",)
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        # The loop's own clock, so that durations measured here agree with the timers set here.
-        self.monotonic: Callable[[], float] = self._loop.time
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        # The loop's own clock, so that durations measured here agree with the timers set here.
+        return self._loop.time()
 
     def call_soon(self, fn: Callable[[], None]) -> None:
         self._loop.call_soon(fn)
