@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from perdure.cli.user_frames import user_traceback
+from perdure.model.errors import WrongType
 
 
 def raised_by(path: Path, source: str) -> BaseException:
@@ -75,6 +76,15 @@ def test_packages_installed_inside_the_project_are_not_the_project(tmp_path, fol
 
     assert 'main.py", line 1' in user_traceback(own, tmp_path)
     assert "json/decoder.py" in user_traceback(library, tmp_path)  # nothing of the project's: all frames
+
+
+def test_an_error_of_perdure_needs_no_frames_of_perdure(tmp_path):
+    try:
+        raise WrongType(what="a handler returned nothing", next_step="return a Response")
+    except WrongType as error:
+        text = user_traceback(error, tmp_path)
+
+    assert text.splitlines() == ["perdure.model.errors.base.WrongType: a handler returned nothing; return a Response"]
 
 
 def test_an_error_without_frames_of_the_project_shows_all_of_them(tmp_path):

@@ -155,6 +155,26 @@ def test_a_request_that_never_ends_is_dropped_when_the_grace_is_over(tmp_path):
     assert still_running == 0
 
 
+def test_background_work_that_goes_on_does_not_outlast_the_grace(tmp_path):
+    main = """
+    import asyncio
+    from perdure import Response
+
+    async def fetch(request, env, ctx):
+        ctx.wait_until(asyncio.Event().wait())
+        return Response("answered")
+    """
+
+    async def scenario():
+        host = await start(write_project(tmp_path, main, classes=()))
+        await said(host, "/")
+
+        async with asyncio.timeout(5):
+            await host.close(grace_s=0.01)
+
+    run(scenario())
+
+
 def test_a_class_that_the_configuration_renames_keeps_its_data(tmp_path):
     renamed = """
     from perdure import Request, Response

@@ -34,12 +34,13 @@ DRAIN_S = 10.0
 class Host:
     """A Worker that runs here. Made by `Host.start`."""
 
-    def __init__(self, worker: Worker, resources: AsyncExitStack) -> None:
+    def __init__(self, worker: Worker, resources: AsyncExitStack, clock: Clock) -> None:
         self.worker = worker
         self.running_requests = 0
         """Requests that the Worker has not answered yet."""
         self._resources = resources
         """The data folder and what it works with; what was opened last is closed first."""
+        self._clock = clock
         self._server: Server | None = None
 
     @staticmethod
@@ -50,9 +51,11 @@ class Host:
         clock: Clock | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
         lock_timeout_s: float = LOCK_TIMEOUT_S,
+        file_system: str | None = None,
     ) -> "Host":
         """Open the data folder, bring its classes to what the project says, and load the project's code.
 
+        file_system: SQLite's name of the one below the stores; tests give one that loses power.
         Raises DataFolderLocked if another process still has the folder after `lock_timeout_s`; ConfigError if the folder's
         classes cannot become the project's; LoadFailed if its code cannot be loaded. Nothing stays open or loaded then.
         """
@@ -71,6 +74,7 @@ class Host:
                 random_bytes=random_bytes,
                 written_by=VERSION,
                 lock_timeout_s=lock_timeout_s,
+                file_system=file_system,
             )
             resources.push_async_callback(folder.close)
             program = load_program(
@@ -87,7 +91,7 @@ class Host:
                 random_bytes=random_bytes,
                 config=project.config_file,
             )
-            return Host(worker, resources.pop_all())
+            return Host(worker, resources.pop_all(), clock)
 
     async def handle(self, request: Request) -> Response:
         """Answer a request with the Worker's code. Raises what that raises."""
@@ -111,11 +115,21 @@ class Host:
             await self._server.start(sock=bound)
 
     async def close(self, grace_s: float = DRAIN_S) -> None:
-        """Answer what runs, for at most `grace_s`, then end the objects and close the stores with all that they acknowledged."""
+        """Answer what runs, end the objects, and close the stores with all that they acknowledged.
+
+        What has not ended after `grace_s`, requests and events together, is dropped; only the disk may take longer.
+        """
+        ends_at = self._clock.monotonic() + grace_s
         async with self._resources:
             if self._server is not None:
                 await self._server.drain(grace_s)
-            await self.worker.close(grace_s)
+            left_s = max(0.0, ends_at - self._clock.monotonic())
+            try:
+                async with asyncio.timeout(left_s):
+                    await self.worker.close(left_s)
+            except TimeoutError:  # background work that would go on: its objects end without it
+                for residents in self.worker.residents.values():
+                    await residents.close(grace_s=0)
 
 
 async def _housing(folder: DataFolder, project: Project) -> dict[str, Housing]:
