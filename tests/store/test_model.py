@@ -1,0 +1,168 @@
+"""The store against a dictionary: whatever is written, however it is applied, and whichever groups fail."""
+
+import copy
+import shutil
+import tempfile
+from pathlib import Path
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.key_range import KeyRange
+from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
+from tests.store.world import World
+
+OBJECTS = [b"a" * 32, b"b" * 32, b"c" * 32]
+KEYS = ["", "a", "a\0", "ab", "b", "é", "\ud7ff", "\ue000", "\uffff", "\U0001f600"]
+
+objects = st.sampled_from(OBJECTS)
+changes = st.dictionaries(st.sampled_from(KEYS), st.none() | st.binary(max_size=8), min_size=1, max_size=4)
+bounds = st.none() | st.sampled_from([*KEYS, "aa", "zz"])
+ranges = st.builds(
+    KeyRange,
+    lower=st.sampled_from([*KEYS, "aa"]),
+    upper=bounds,
+    reverse=st.booleans(),
+    limit=st.none() | st.integers(0, 4),
+)
+
+
+class Model:
+    """What each object is, and what it was when its last group became durable."""
+
+    def __init__(self) -> None:
+        self.now: dict[bytes, tuple[ObjectRecord, dict[str, bytes]]] = {}
+        self.durable: dict[bytes, tuple[ObjectRecord, dict[str, bytes]]] = {}
+        self.waiting: dict[int, dict[bytes, tuple[ObjectRecord, dict[str, bytes]] | None]] = {}
+
+
+class StoreMachine(RuleBasedStateMachine):
+    @initialize()
+    def start(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.disk = PowerCutDisk(self.folder)
+        self.model = Model()
+        self.time_ms = 0
+        self.open()
+
+    def open(self):
+        self.world = World(self.folder / "store", file_system=self.disk.file_system)
+        self.world.clock.tick_s = 0.001
+        self.store = self.world.store
+        self.store.on_failed = self.failed
+
+    def append(self, object, entry, after):
+        position = self.store.append(entry)
+        if after is None:
+            self.model.now.pop(object, None)
+        else:
+            self.model.now[object] = after
+        self.model.waiting.setdefault(position, {})[object] = after
+        self.store.when_durable(object, position, lambda error: error or self.is_durable(position))
+
+    def is_durable(self, position):
+        for object, after in self.model.waiting.pop(position, {}).items():
+            if after is None:
+                self.model.durable.pop(object, None)
+            else:
+                self.model.durable[object] = after
+
+    def failed(self, lost, _error):
+        for states in self.model.waiting.values():
+            for object in lost:
+                states.pop(object, None)
+        for object in lost:
+            self.model.now.pop(object, None)
+            if object in self.model.durable:
+                self.model.now[object] = self.model.durable[object]
+
+    @rule(object=objects, changes=changes, alarm_ms=st.none() | st.integers(0, 5))
+    def write(self, object, changes, alarm_ms):
+        self.time_ms += 1
+        record, rows = self.model.now.get(object, (None, {}))
+        written = None
+        if record is None or alarm_ms is not None:
+            generation = self.store.new_generation() if record is None else record.generation
+            record = written = ObjectRecord(generation, None, self.time_ms, alarm_ms)
+        after = {key: value for key, value in (rows | changes).items() if value is not None}
+        self.append(object, Entry(object, self.time_ms, record.generation, changes, written), (record, after))
+
+    @rule(object=objects, remove=st.booleans())
+    def delete_all(self, object, remove):
+        if object not in self.model.now:
+            return
+        record, _ = self.model.now[object]
+        if remove:
+            entry = Entry(object, 0, record.generation, {}, None, removed=True, retires=record.generation)
+            self.append(object, entry, None)
+        else:
+            fresh = ObjectRecord(self.store.new_generation(), None, record.created_ms)
+            entry = Entry(object, 0, fresh.generation, {}, fresh, retires=record.generation)
+            self.append(object, entry, (fresh, {}))
+
+    @rule()
+    def turn(self):
+        self.world.clock.turn()
+
+    @rule()
+    def commit(self):
+        self.world.clock.turn()
+        self.world.committer.run()
+
+    @rule(operation=st.sampled_from([Operation.WRITE, Operation.SYNC]))
+    def commit_fails(self, operation):
+        self.disk.fail_next(operation, DiskError.IO, files="-wal")
+        self.world.settle()
+        self.disk._faults.clear()
+
+    @rule()
+    def quiet(self):
+        self.world.quiet()
+
+    @rule()
+    def rest(self):
+        self.world.settle()
+        self.store.rest()
+        self.world.settle()
+
+    @rule()
+    def close_and_open(self):
+        self.world.close()
+        assert self.model.waiting == {position: {} for position in self.model.waiting}
+        self.model.now = copy.deepcopy(self.model.durable)
+        self.open()
+
+    @rule(object=objects, keys=ranges)
+    def scan(self, object, keys):
+        if object in self.model.now:
+            record, rows = self.model.now[object]
+            assert self.store.scan(record.generation, keys) == [(key, rows[key]) for key in keys.select(rows)]
+
+    @invariant()
+    def every_read_agrees(self):
+        if not hasattr(self, "store"):
+            return
+        for object in OBJECTS:
+            record, rows = self.model.now.get(object, (None, {}))
+            assert self.store.record(object) == record
+            if record is not None:
+                assert {key: self.store.get(record.generation, key) for key in KEYS} == {
+                    key: rows.get(key) for key in KEYS
+                }
+                assert self.store.get_many(record.generation, KEYS) == rows
+        due = [
+            (record.alarm_ms, object) for object, (record, _) in self.model.now.items() if record.alarm_ms in range(4)
+        ]
+        assert [object for object, _ in self.store.alarms_due(3, 2)] == [object for _, object in sorted(due)][:2]
+
+    def teardown(self):
+        if hasattr(self, "world"):
+            self.world.abandon()
+            self.disk.close()
+            shutil.rmtree(self.folder)
+
+
+StoreMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestStoreAgainstADictionary = StoreMachine.TestCase
