@@ -53,7 +53,7 @@ def test_every_flag_of_every_command_is_documented_and_no_other() -> None:
         if flag.startswith("-")
     }
 
-    assert documented == flags - {"-h", "--help"}
+    assert documented == flags | {"-h", "--help"}
 
 
 def test_decision_records_are_numbered_without_a_gap_and_keep_the_templates_shape() -> None:
