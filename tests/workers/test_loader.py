@@ -1,6 +1,7 @@
 """A main module is read, and all that is wrong with it is said before anything runs (API-1, API-2, API-3, API-5)."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_a_missing_main_module_is_named_with_the_config(tmp_path):
     with pytest.raises(
         LoadFailed, match=r"src/main\.py does not exist \(wrangler\.toml\); create it, or correct `main`"
     ):
-        load_program("hits", tmp_path / "src/main.py", root=tmp_path, config="wrangler.toml")
+        load_program("hits", tmp_path / "src/main.py", root=tmp_path, config=Path("wrangler.toml"))
 
 
 def test_a_main_module_is_a_python_file_with_a_plain_name(tmp_path):

@@ -41,6 +41,11 @@ ECHO = """
                     response.headers.append("set-cookie", "a=1")
                     response.headers.append("set-cookie", "b=2")
                     return response
+                case "/collect":
+                    self.parts = []
+                    async for part in request.body:
+                        self.parts.append(part)
+                    return {}
                 case "/change":
                     request.headers["x-a"] = "c"
 
@@ -56,6 +61,9 @@ ECHO = """
 
         async def upload(self, request):
             return await request.text()
+
+        def collected(self):
+            return self.parts
 
         async def sent(self):
             return self.ctx.storage.kv.get("sent")
@@ -74,8 +82,8 @@ ECHO = """
     class Relay(DurableObject):
         async def fetch(self, request):
             echo = self.env.ECHO["e"]
-            if request.path == "/made":
-                return await stub_of(echo).fetch("http://x/text", method="POST", body=self.parts())
+            if request.method == "POST" and request.body is None:
+                return await stub_of(echo).fetch(request.url, method="POST", body=self.parts())
             return await echo.fetch(request)
 
         async def parts(self):
@@ -285,9 +293,25 @@ def test_an_object_sends_a_stream_of_its_own_to_another(world):
     async def body(worker, echo):
         relay = stub_of(worker.env.RELAY["r"])
 
-        response = await relay.fetch("http://x/made")
+        response = await relay.fetch("http://x/text", method="POST")
 
         assert await response.text() == "part 0;part 1;part 2;"
+
+    scenario(world, body)
+
+
+def test_no_chunk_of_its_stream_leaves_an_object_before_the_write_made_ahead_of_it_is_on_disk(world):
+    async def body(worker, echo):
+        world.disk.hold()
+        answer = worker.env.RELAY["r"].fetch("http://x/collect", method="POST")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert await echo.collected() == []
+
+        world.disk.go_on()
+
+        await answer
+        assert await echo.collected() == [b"part 0;", b"part 1;", b"part 2;"]
 
     scenario(world, body)
 

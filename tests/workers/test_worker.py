@@ -195,17 +195,18 @@ def test_an_aborted_invocation_is_an_error_with_its_reason(world):
     world.run(scenario)
 
 
-def test_work_in_the_background_outlives_the_reply_and_a_stop_waits_for_it(world):
+def test_work_in_the_background_outlives_the_reply_by_30_s_and_a_stop_waits_for_it(world, caplog):
     async def scenario():
         worker = await world.worker(
             """
             import asyncio
             done = []
-            async def work():
-                await asyncio.sleep(20)
-                done.append("done")
+            async def work(seconds):
+                await asyncio.sleep(seconds)
+                done.append(seconds)
             async def fetch(request, env, ctx):
-                ctx.wait_until(work())
+                ctx.wait_until(work(29))
+                ctx.wait_until(work(31))
                 return Response("replied")
             """
         )
@@ -215,9 +216,10 @@ def test_work_in_the_background_outlives_the_reply_and_a_stop_waits_for_it(world
 
         await worker.close()
 
-        assert done == ["done"]
+        assert done == [29]
 
     world.run(scenario)
+    assert "cancelled 30 s after the reply: work" in caplog.text
 
 
 def test_what_fails_in_an_objects_background_is_logged_with_its_class_and_name(world, caplog):

@@ -8,7 +8,7 @@ tests/workers/test_stub.py.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perdure.model.errors import WrongType
 from perdure.model.object_id import ObjectId
@@ -48,7 +48,18 @@ class Stub:
         """The name that the stub was made from, None if it was made from an id without one."""
         return self._id.name
 
-    def fetch(
+    if TYPE_CHECKING:
+        # So that create_task and the like take the call; at run time it is an Op, and has begun (API-17).
+        async def fetch(
+            self,
+            input: str | Request,
+            *,
+            method: str | None = None,
+            headers: HeadersInit | None = None,
+            body: Body = None,
+        ) -> Response: ...
+
+    def _fetch(
         self, input: str | Request, *, method: str | None = None, headers: HeadersInit | None = None, body: Body = None
     ) -> Op[Response]:
         """Send a request to the object's `fetch`; gives what that returns, and raises what it raises (API-53).
@@ -62,6 +73,9 @@ class Stub:
         op: Op[Response] = Op()
         self._send(Fetch(self._home, op, Request.for_callee(input)))
         return op
+
+    if not TYPE_CHECKING:
+        fetch = _fetch
 
     def __getattr__(self, member: str) -> Remote:
         if member[:2] == "__" and member[-2:] == "__":
