@@ -27,18 +27,18 @@ def parse_inline_block(text: str, *, name: str) -> tuple[dict[str, Any], Mapping
     openings = [_line(text, found.start()) for found in _OPENING.finditer(text)]
     if len(openings) > 1:
         raise SyntaxProblem(
-            "has two `# /// wrangler` blocks", line=openings[1], fix=f"join it to the one of line {openings[0]}"
+            "this is a second `# /// wrangler` block", line=openings[1], fix=f"join it to the one of line {openings[0]}"
         )
     if not blocks and openings:
         raise SyntaxProblem(
-            "has a `# /// wrangler` block that does not end",
+            "this `# /// wrangler` block does not end",
             line=openings[0],
             fix="begin each of its lines with `# ` and close it with",
             snippet="# ///",
         )
     if not blocks:
         raise SyntaxProblem(
-            "has no configuration in it",
+            "there is no configuration in it",
             fix="begin the file with, or name a wrangler.toml after -c",
             snippet=_EXAMPLE.format(name=name),
         )

@@ -16,7 +16,7 @@ from perdure.config.identity import check_compatibility, read_main, read_name, s
 from perdure.config.inline_block import LINE_PREFIX, parse_inline_block
 from perdure.config.known_keys import check_top_level
 from perdure.config.migration_list import read_classes, read_migrations
-from perdure.config.problem import Findings, Problem, Severity
+from perdure.config.problem import INDENT, Findings, Problem, Severity
 from perdure.config.project import Project
 from perdure.config.toml_text import parse_toml
 from perdure.config.variables import read_vars
@@ -105,23 +105,23 @@ def _read(file: Path, *, shown: str) -> Document:
 def _text(file: Path) -> str:
     try:
         if file.stat().st_size > FILE_BYTES_MAX:
-            raise SyntaxProblem(f"is larger than {FILE_BYTES_MAX >> 20} MiB, so it is no configuration")
+            raise SyntaxProblem(f"this is larger than {FILE_BYTES_MAX >> 20} MiB, so it is no configuration")
         raw = file.read_bytes()
     except OSError as error:
-        raise SyntaxProblem(f"cannot be read: {error.strerror}", fix="correct the file's permissions") from error
+        raise SyntaxProblem(f"it cannot be read: {error.strerror}", fix="correct the file's permissions") from error
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise SyntaxProblem("is UTF-16", fix="save it as UTF-8")
+        raise SyntaxProblem("this is UTF-16", fix="save it as UTF-8")
     try:
         text = raw.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise SyntaxProblem("is not UTF-8", line=line, fix="save it as UTF-8") from error
+        raise SyntaxProblem("this is not UTF-8", line=line, fix="save it as UTF-8") from error
     return text.replace("\r\n", "\n")
 
 
 def _unreadable(file: Path, shown: str, problem: SyntaxProblem) -> ConfigError:
     snippet = tuple(problem.snippet.splitlines())
-    what = "\n".join([problem.what, *(f"      {line}" for line in problem.text.splitlines())])
+    what = "\n".join([problem.what, *(f"{INDENT}{line}" for line in problem.text.splitlines())])
     said = Problem(Severity.ERROR, shown, problem.line, "", what, problem.fix, snippet)
     return ConfigError(what=f"{file.name} cannot be read", where=str(file), problems=[str(said)])
 
@@ -132,4 +132,4 @@ def _shown(file: Path, start: Path) -> str:
 
 def _mention_ignored(found: Found, findings: Findings) -> None:
     for name in found.ignored:
-        findings.warning((), f"is used, and {name} beside it is not read", "keep one of the two")
+        findings.warning((), f"{name} beside it is not read", "keep one of the two")

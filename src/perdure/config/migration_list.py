@@ -196,18 +196,21 @@ def _warn_undeclared(
     findings: Findings,
 ) -> None:
     names = [each.binding.class_name for each in undeclared]
-    subject = f"{names[0]} is bound, but no migration creates it"
+    what = f"is {names[0]}, which no migration creates: here it works all the same, on a server it would not"
     if len(names) > 1:
-        subject = f"{', '.join(names[:-1])} and {names[-1]} are bound, but no migration creates them"
+        listed = f"{', '.join(names[:-1])} and {names[-1]}"
+        what = (
+            f"is {names[0]}, and no migration creates {listed}: here they work all the same, on a server they would not"
+        )
     used = {each.binding.class_name for each in bound}
     idle = [name for name in folded.classes if name not in used]
     renamed = ""
     if len(names) == 1 and len(idle) == 1:
         rename = assignment("renamed_classes", [{"from": idle[0], "to": names[0]}])
-        renamed = f", or if it is the new name of {idle[0]}, with {rename} as the last line"
+        renamed = f" (if {names[0]} is the new name of {idle[0]}: with {rename} as the last line)"
     findings.warning(
         (*undeclared[0].path, "class_name"),
-        f": {subject}; here it works all the same, on a server it will not",
+        what,
         f"add at the end of the file{renamed}",
         f"[[migrations]]\n{assignment('tag', _next_tag(data))}\nnew_sqlite_classes = {toml_value(names)}",
     )

@@ -9,7 +9,7 @@ from enum import Enum
 
 from perdure.config.document import Document, KeyPath
 
-_SNIPPET_INDENT = " " * 6
+INDENT = " " * 6
 
 
 class Severity(Enum):
@@ -37,8 +37,9 @@ class Problem:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         text = f"{place}: {f'`{self.key}` ' if self.key else ''}{self.what}"
         if self.fix:
-            text = f"{text}; {self.fix}"
-        return "\n".join([text + (":" if self.snippet else ""), *(_SNIPPET_INDENT + line for line in self.snippet)])
+            # An excerpt of the file stands in lines of its own, and so does what comes after it.
+            text += f"\n{INDENT}{self.fix}" if "\n" in self.what else f"; {self.fix}"
+        return "\n".join([text + (":" if self.snippet else ""), *(INDENT + line for line in self.snippet)])
 
 
 @dataclass(slots=True)
@@ -47,18 +48,27 @@ class Findings:
 
     document: Document
     problems: list[Problem] = field(default_factory=list)
+    explained: set[str] = field(default_factory=set)
+    """Keys that an error speaks of; to warn of them as well would say it twice."""
 
     def error(self, path: KeyPath, what: str, fix: str = "", snippet: str = "") -> None:
         """It cannot be used like this. `what` goes on after the key: "is missing", "has to be text"."""
         self._add(Severity.ERROR, path, what, fix, snippet)
+        self.explain(path)
 
     def warning(self, path: KeyPath, what: str, fix: str = "", snippet: str = "") -> None:
         """It can be used, though perhaps not as meant."""
         self._add(Severity.WARNING, path, what, fix, snippet)
 
+    def explain(self, path: KeyPath) -> None:
+        """An error speaks of this key already."""
+        self.explained.add(key_text(path))
+
     def of(self, severity: Severity) -> list[Problem]:
         """In order of their lines; what concerns the whole file comes first."""
         chosen = [problem for problem in self.problems if problem.severity is severity]
+        if severity is Severity.WARNING:
+            chosen = [problem for problem in chosen if problem.key not in self.explained]
         return sorted(chosen, key=lambda problem: problem.line or 0)
 
     def _add(self, severity: Severity, path: KeyPath, what: str, fix: str, snippet: str) -> None:

@@ -81,6 +81,8 @@ def required_text(
     value = table[slips[0]] if slips and isinstance(table[slips[0]], str) else example
     what = f"is missing: it is written {', '.join(f'`{slip}`' for slip in slips)} here" if slips else "is missing"
     findings.error((*path, key), what, "write", assignment(key, str(value)))
+    for slip in slips:
+        findings.explain((*path, slip))
     return None
 
 

@@ -30,7 +30,7 @@ def parse_toml(text: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
     except tomllib.TOMLDecodeError as error:
         raise _syntax_problem(str(error), text) from error
     except RecursionError:
-        raise SyntaxProblem("is nested too deep to be read") from None
+        raise SyntaxProblem("this is nested too deep to be read") from None
 
 
 def toml_value(value: object) -> str:
@@ -70,7 +70,7 @@ def _syntax_problem(message: str, text: str) -> SyntaxProblem:
     shown = "\n".join(filter(None, [line_text.replace("\t", " "), mark])) if mark else ""
     column = f" at column {place.group(2)}" if place and mark else ""
     return SyntaxProblem(
-        f"is not valid TOML: {_as_part(said)}{column}", line=line, text=shown, fix=fix, snippet=snippet
+        f"this is not valid TOML: {_as_part(said)}{column}", line=line, text=shown, fix=fix, snippet=snippet
     )
 
 
