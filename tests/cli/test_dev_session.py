@@ -4,17 +4,23 @@ import asyncio
 import io
 import os
 import signal
+import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from perdure.cli.console import Console
 from perdure.cli.dev_session import DevOptions, DevSession
 from perdure.cli.exit_code import ExitCode
+from perdure.host.host import Host
 from perdure.host.loop import new_loop
+from perdure.store.folder_lock import try_lock
 from tests.host.projects import write_project
+
+PEM = Path(__file__).resolve().parents[1] / "edge" / "pem"
 
 
 @dataclass
@@ -40,9 +46,9 @@ def dev(tmp_path, monkeypatch):
                 await asyncio.sleep(0.001)
             answers = []
             if not running.done():
-                port = out.getvalue().split("Ready on http://localhost:")[1].split()[0]
+                scheme, port = out.getvalue().split("Ready on ")[1].split()[0].split("://localhost:")
                 for path in paths:
-                    answers.append(await asyncio.to_thread(answer, f"http://127.0.0.1:{port}{path}"))
+                    answers.append(await asyncio.to_thread(answer, f"{scheme}://127.0.0.1:{port}{path}"))
                 os.kill(os.getpid(), signal.SIGTERM)
             return Outcome(await running, out.getvalue(), err.getvalue(), answers)
 
@@ -54,7 +60,7 @@ def dev(tmp_path, monkeypatch):
 
 def answer(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url) as response:
+        with urllib.request.urlopen(url, context=ssl._create_unverified_context()) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -208,6 +214,30 @@ def test_the_nearest_configuration_upwards_is_used(dev, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "deep" / "down")
 
     assert dev("/a").answers == [(200, "nothing")]
+
+
+def test_a_folder_in_use_is_refused_with_who_has_it(dev, tmp_path, monkeypatch):
+    write_project(tmp_path)
+    monkeypatch.setitem(Host.start.__kwdefaults__, "lock_timeout_s", 0)
+    (tmp_path / ".perdure" / "state").mkdir(parents=True)
+    held = try_lock(tmp_path / ".perdure" / "state", now_ms=0)
+    assert held is not None
+
+    outcome = dev()
+    held.release()
+
+    assert outcome.code == ExitCode.ERROR
+    assert f"in use by process {os.getpid()}" in outcome.err
+    assert "next: " in outcome.err
+
+
+def test_a_certificate_serves_https(dev, tmp_path):
+    write_project(tmp_path)
+
+    outcome = dev("/a", cert=PEM / "localhost.crt", key=PEM / "localhost.key")
+
+    assert "Ready on https://localhost:" in outcome.out
+    assert outcome.answers == [(200, "nothing")]
 
 
 def test_background_work_that_fails_is_shown_with_the_projects_frames(dev, tmp_path):

@@ -9,7 +9,7 @@ from perdure.cli.address import listen
 from perdure.config import load_project
 from perdure.host.host import Host
 from perdure.host.loop import new_loop
-from perdure.model.errors import DataFolderLocked, LoadFailed
+from perdure.model.errors import DataFolderLocked, LoadFailed, StoreBroken
 from perdure.web import Request
 from tests.host.projects import write_project
 
@@ -87,6 +87,19 @@ def test_a_data_folder_has_one_host_in_this_process_too(tmp_path):
             await host.close()
 
     run(scenario())
+
+
+def test_a_folder_that_cannot_be_made_is_refused_by_name(tmp_path):
+    write_project(tmp_path)
+    (tmp_path / "file").touch()
+
+    async def scenario(data):
+        with pytest.raises(StoreBroken, match="the data folder cannot be opened") as refusal:
+            await start(tmp_path, data)
+        return refusal.value.where
+
+    for data in (tmp_path / "file", tmp_path / "file" / "state"):
+        assert run(scenario(data)) == str(data)
 
 
 def test_a_host_that_could_not_start_leaves_the_folder_free(tmp_path):

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from perdure.config import Project
 from perdure.core.clock import Clock
@@ -19,6 +20,7 @@ from perdure.core.migrations import plan
 from perdure.edge import OnError, OnRequest, Server
 from perdure.host.clock import RealClock
 from perdure.host.version import VERSION
+from perdure.model.errors import PerdureError, StoreBroken
 from perdure.store.bounds import LOCK_TIMEOUT_S
 from perdure.store.catalog import MigrationPlan
 from perdure.store.committer import CommitterPool
@@ -56,7 +58,8 @@ class Host:
         """Open the data folder, bring its classes to what the project says, and load the project's code.
 
         file_system: SQLite's name of the one below the stores; tests give one that loses power.
-        Raises DataFolderLocked if another process still has the folder after `lock_timeout_s`; ConfigError if the folder's
+        Raises DataFolderLocked if another process still has the folder after `lock_timeout_s`; StoreBroken if it cannot be
+        opened or a store in it cannot; ConfigError if the folder's
         classes cannot become the project's; LoadFailed if its code cannot be loaded. Nothing stays open or loaded then.
         """
         clock = clock or RealClock()
@@ -66,7 +69,7 @@ class Host:
             resources.callback(committer.close)
             background = CommitterPool(loop, threads=1, name="background")
             resources.callback(background.close)
-            folder = await DataFolder.open(
+            folder = await _opened(
                 data_dir,
                 clock=clock,
                 committer=committer,
@@ -74,7 +77,6 @@ class Host:
                 random_bytes=random_bytes,
                 written_by=VERSION,
                 lock_timeout_s=lock_timeout_s,
-                file_system=file_system,
             )
             resources.push_async_callback(folder.close)
             program = load_program(
@@ -130,6 +132,20 @@ class Host:
             except TimeoutError:  # background work that would go on: its objects end without it
                 for residents in self.worker.residents.values():
                     await residents.close(grace_s=0)
+
+
+async def _opened(data_dir: Path, **parts: Any) -> DataFolder:
+    try:
+        return await DataFolder.open(data_dir, **parts)
+    except PerdureError:
+        raise
+    except OSError as error:
+        raise StoreBroken(
+            what="the data folder cannot be opened",
+            where=str(data_dir),
+            why=error.strerror or str(error),
+            next_step="give a folder that this user may write, or one that can be made",
+        ) from error
 
 
 async def _housing(folder: DataFolder, project: Project) -> dict[str, Housing]:
