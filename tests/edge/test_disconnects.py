@@ -236,3 +236,104 @@ def test_the_end_of_the_loop_is_not_taken_for_a_client_that_left() -> None:
 
     assert clients[0].output == b""
     assert clients[0].transport.aborted
+
+
+def test_a_client_that_leaves_at_once_still_leaves_its_handler_a_disconnected_body() -> None:
+    async def main() -> None:
+        raised: list[BaseException] = []
+
+        async def handler(request: Request) -> Response:
+            try:
+                await request.text()
+            except Disconnected as error:
+                raised.append(error)
+            return Response(None)
+
+        client = Client(server_of(handler, cancel_on_disconnect=False))
+        client.feed(POST + b"Content-Length: 10\r\n\r\nabc")
+        client.protocol.connection_lost(None)
+        await settle()
+
+        assert len(raised) == 1
+
+    run(main)
+
+
+def test_a_stream_whose_cleaning_up_fails_after_the_client_left_is_not_reported() -> None:
+    async def main() -> None:
+        errors = Errors()
+
+        async def ticks() -> AsyncIterator[str]:
+            try:
+                yield "tick"
+                await asyncio.sleep(1000)
+            finally:
+                raise ValueError("cleaning up failed")
+
+        async def handler(request: Request) -> Response:
+            return Response(ticks())
+
+        client = Client(server_of(handler, errors=errors))
+        await client.send(GET + b"\r\n")
+        await client.leave()
+
+        assert errors == []
+        assert len(asyncio.all_tasks()) == 1
+
+    run(main)
+
+
+def test_the_end_of_the_loop_ends_a_stream_without_its_end_mark() -> None:
+    clients: list[Client] = []
+
+    async def main() -> None:
+        async def ticks() -> AsyncIterator[str]:
+            yield "tick"
+            await asyncio.sleep(1000)
+
+        async def handler(request: Request) -> Response:
+            return Response(ticks())
+
+        clients.append(Client(server_of(handler)))
+        await clients[0].send(GET + b"\r\n")
+
+    run(main)
+
+    assert clients[0].output.endswith(b"4\r\ntick\r\n")
+    assert clients[0].transport.aborted
+
+
+def test_a_body_that_breaks_while_its_answer_streams_ends_both() -> None:
+    async def main() -> None:
+        errors = Errors()
+
+        async def handler(request: Request) -> Response:
+            return Response(request.body)
+
+        client = Client(server_of(handler, errors=errors))
+        await client.send(CHUNKED + b"1\r\na\r\n")
+        await client.send(b"nonsense\r\n")
+
+        (answer,) = client.answers("POST")
+        assert (answer.body, answer.complete) == (b"a", False)
+        assert client.transport.aborted
+        assert errors == []
+
+    run(main)
+
+
+def test_an_aborted_server_answers_nothing_more() -> None:
+    async def main() -> None:
+        seen = Seen()
+        server = server_of(seen)
+        client = Client(server)
+        client.feed((GET + b"\r\n") * 3)
+        while not client.output and seen.started < 2:
+            await asyncio.sleep(0)
+        server.abort()
+        await settle()
+
+        assert seen.started <= 2
+        assert server.connections == 0
+
+    run(main)

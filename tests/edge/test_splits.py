@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.edge.test_bytes import CHUNKED, GET, POST
+from tests.edge.test_bytes import CHUNKED, GET, POST, UPGRADE
 from tests.edge.wire import Client, Seen, run, server_of, settle
 
 # Bytes that look like the ends that a parser looks for.
@@ -30,6 +30,7 @@ MESSAGES = st.one_of(
     st.just((GET + b"\r\n", b"")),
     st.just((b"\r\n" + GET + b"X: y\r\n\r\n", b"")),
     TRICKY.map(lambda body: (of_length(body), body)),
+    TRICKY.map(lambda body: (UPGRADE + b"Content-Length: %d\r\n\r\n%b" % (len(body), body), body)),
     chunked(),
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from perdure.edge import Server, tls_context
+from perdure.edge import EdgeLimits, Server, tls_context
 from perdure.model.errors import ConfigError
 from perdure.web import Request, Response
 
@@ -87,3 +87,22 @@ def test_damaged_pem_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="cannot be used"):
         tls_context(tmp_path / "cert.pem", KEY)
+
+
+def test_a_refused_client_is_answered_over_tls_too() -> None:
+    async def main() -> None:
+        async def handler(request: Request) -> Response:
+            raise AssertionError
+
+        server = Server(handler, ssl=tls_context(CERT, KEY), limits=EdgeLimits(linger_s=0))
+        await server.start("127.0.0.1")
+        trust = ssl.create_default_context(cafile=CERT)
+        reader, writer = await asyncio.open_connection(*server.addresses[0], ssl=trust)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 ") and answer.endswith(b"no Host\n")
+        writer.close()
+        await server.drain(grace_s=5)
+
+    asyncio.run(main())

@@ -82,13 +82,13 @@ class FakeTransport(asyncio.Transport):
         self.writes += 1
         if not self.taking:
             self.buffered += len(data)
-            if self.buffered > self.high and not self.protocol.write_paused:
+            if self.buffered > self.high and not self.protocol.outbox.paused:
                 self.protocol.pause_writing()
 
     def take(self, size: int) -> None:
         """The client takes so many of the bytes that wait for it."""
         self.buffered -= min(size, self.buffered)
-        if self.buffered <= self.high // 4 and self.protocol.write_paused:
+        if self.buffered <= self.high // 4 and self.protocol.outbox.paused:
             self.protocol.resume_writing()
         if not self.buffered and self.closing:
             self._lose()

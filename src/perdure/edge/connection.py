@@ -14,6 +14,7 @@ from typing_extensions import override
 from perdure.edge.exchange import Exchange, disconnected
 from perdure.edge.head import CONNECTING_IP, Fields, Head, origin_of, target_of
 from perdure.edge.message import MessageParser
+from perdure.edge.outbox import Outbox
 from perdure.edge.peers import plain_address
 from perdure.edge.refusal import Refused, refusal_bytes
 from perdure.edge.site import RequestLog, Site
@@ -44,12 +45,12 @@ class Connection(asyncio.Protocol):
     """Made by the server for each client; driven by its transport, its exchange and the site's clock."""
 
     __slots__ = (
-        *("_at", "_client_ip", "_discarded", "_exchange", "_host", "_origin", "_out", "_out_bytes", "_parser", "_peer"),
-        *("_phase", "_read_deadline", "_reading_paused", "_stalled_bytes", "_stash", "_transport", "_writable"),
-        *("_write_deadline", "loop", "site", "write_paused"),
+        *("_at", "_client_ip", "_discarded", "_exchange", "_host", "_origin", "_parser", "_peer", "_phase"),
+        *("_read_deadline", "_reading_paused", "_stash", "_transport", "loop", "outbox", "site"),
     )
 
     _transport: asyncio.Transport
+    outbox: Outbox
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -61,18 +62,12 @@ class Connection(asyncio.Protocol):
         self._stash = b""
         self._at = 0
         self._discarded = 0
-        # Answers to pipelined requests, which leave together.
-        self._out: list[bytes] = []
-        self._out_bytes = 0
         self._peer: bytes | None = None
         self._client_ip: str | None = None
         self._host: bytes | None = None
         self._origin = ""
         self._reading_paused = False
-        self.write_paused = False
-        self._writable: asyncio.Future[None] | None = None
-        self._stalled_bytes = 0
-        self._read_deadline = self._write_deadline = _NEVER
+        self._read_deadline = _NEVER
 
     # -- the transport
 
@@ -80,7 +75,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         limits = self.site.limits
-        self._transport.set_write_buffer_limits(high=limits.write_ahead_bytes)
+        self.outbox = Outbox(self.site, self._transport)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple) and peer:
             self._client_ip = plain_address(str(peer[0]))
@@ -104,14 +99,14 @@ class Connection(asyncio.Protocol):
     @override
     def eof_received(self) -> None:
         # Half-closing clients are rare and one that left looks the same: an end of input is the end of the connection.
-        self._watch_writing()
+        self.outbox.watch()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._phase = CLOSED
         self._stash = b""
         self.site.left(self)
-        self.resume_writing()
+        self.outbox.resume()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_gone(disconnected(), cancel=self.site.cancel_on_disconnect)
@@ -119,15 +114,11 @@ class Connection(asyncio.Protocol):
 
     @override
     def pause_writing(self) -> None:
-        self.write_paused = True
-        self._watch_writing()
+        self.outbox.pause()
 
     @override
     def resume_writing(self) -> None:
-        self.write_paused = False
-        self._write_deadline = _NEVER
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        self.outbox.resume()
 
     # -- reading
 
@@ -276,40 +267,19 @@ class Connection(asyncio.Protocol):
             self._expect_body()
             self._parse_stash()
 
-    def write(self, data: bytes) -> None:
-        """Send a part of an answer, after all that was written before."""
-        if self._phase != CLOSED:
-            self._flush()
-            self._transport.write(data)
-
-    def write_last(self, data: bytes) -> None:
-        """Send the end of an answer; it may wait for the next one if the request for that is here already."""
-        if self._phase == CLOSED:
-            return
-        if not self._stash and not self._out:
-            self._transport.write(data)
-            return
-        self._out.append(data)
-        self._out_bytes += len(data)
-        if not self._stash or self._out_bytes > self.site.limits.write_ahead_bytes:
-            self._flush()
-
-    async def wait_writable(self) -> None:
-        """Until the client has taken enough of what was written, or is gone."""
-        while self.write_paused:
-            self._writable = self.loop.create_future()
-            try:
-                await self._writable
-            finally:
-                self._writable = None
+    def send_last(self, data: bytes) -> None:
+        """Send the end of an answer."""
+        self.outbox.send_last(data, more_asked=bool(self._stash))
 
     def exchange_ended(self, exchange: Exchange, *, complete: bool) -> None:
         """The task of an exchange is over; the answer was written to its end if `complete`."""
+        if self._exchange is exchange:  # else the client was gone before, or was told something else
+            self._exchange = None
+            self._go_on(exchange, complete=complete)
         if self.site.on_request is not None:
             self._log(exchange, complete=complete)
-        if self._exchange is not exchange:
-            return  # the client was gone before, or was told something else
-        self._exchange = None
+
+    def _go_on(self, exchange: Exchange, *, complete: bool) -> None:
         if not complete:
             self.abort()
         elif not exchange.keep_alive or self.site.draining:
@@ -344,21 +314,7 @@ class Connection(asyncio.Protocol):
         if self._phase != HEAD:
             return
         self._parse_stash()
-        if self._out:
-            # Answers leave together as long as the handlers give them at once; one that waits lets those before it go.
-            self.loop.call_soon(self._flush_unless_grown, len(self._out), context=self.site.context)
-
-    def _flush_unless_grown(self, seen: int) -> None:
-        if len(self._out) <= seen:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._out:
-            data = b"".join(self._out)
-            self._out.clear()
-            self._out_bytes = 0
-            if self._phase != CLOSED:
-                self._transport.write(data)
+        self.outbox.flush_unless_grown()
 
     # -- ends
 
@@ -370,9 +326,8 @@ class Connection(asyncio.Protocol):
             if exchange.head_sent:
                 self.abort()
                 return
-        self._flush()
         head_only = exchange is not None and exchange.method == "HEAD"
-        self._transport.write(refusal_bytes(refused, date_line=self.site.date_line, head_only=head_only))
+        self.outbox.send(refusal_bytes(refused, date_line=self.site.date_line, head_only=head_only))
         if exchange is not None and exchange.started:
             exchange.status = refused.status  # its end will be logged
         elif self.site.on_request is not None:
@@ -391,28 +346,21 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
 
     def _close(self) -> None:
-        self._flush()
+        self.outbox.flush()
         if self._stash or self._phase in (BODY, DISCARD):
             self._linger()
             return
         self._phase = CLOSED
         self._read_deadline = _NEVER
-        self._watch_writing()
+        self.outbox.watch()
         self._transport.close()
 
     def tick(self, now: float) -> None:
         """Act on the deadlines that have passed."""
         if self._read_deadline <= now:
             self._read_timed_out()
-        if self._write_deadline != _NEVER:
-            if self._transport.get_write_buffer_size() < self._stalled_bytes:
-                self._watch_writing()
-            elif self._write_deadline <= now:
-                self.abort()
-
-    def _watch_writing(self) -> None:
-        self._stalled_bytes = self._transport.get_write_buffer_size()
-        self._write_deadline = self.site.after(self.site.limits.write_stall_s)
+        if self.outbox.stalled(now):
+            self.abort()
 
     def _read_timed_out(self) -> None:
         self._read_deadline = _NEVER

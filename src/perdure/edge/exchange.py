@@ -109,7 +109,7 @@ class Exchange:
         self.expects_continue = False  # the client did not wait for it
         if self._body is not None:
             self._body.feed(part)
-        elif not self._responded:
+        else:
             self._chunks.append(part)
 
     def body_complete(self) -> None:
@@ -186,7 +186,7 @@ class Exchange:
 
     def _tell_to_continue(self) -> None:
         self.expects_continue = False
-        self._connection.write(CONTINUE)
+        self._connection.outbox.send(CONTINUE)
 
     async def _send(self, response: Response, content: Content) -> bool:
         connection = self._connection
@@ -207,16 +207,16 @@ class Exchange:
         self.head_sent = True
         self.status = response.status
         if content is None or not plan.with_body:
-            connection.write_last(plan.head)
+            connection.send_last(plan.head)
             await _drop(content)
         elif not isinstance(content, bytes):
-            connection.write(plan.head)
+            connection.outbox.send(plan.head)
             return await self._stream(plan, content)
         elif len(content) <= JOINED_BYTES_MAX:
-            connection.write_last(plan.head + content)
+            connection.send_last(plan.head + content)
         else:
-            connection.write(plan.head)
-            connection.write(content)
+            connection.outbox.send(plan.head)
+            connection.outbox.send(content)
         return True
 
     async def _stream(self, plan: Outgoing, content: AsyncIterator[bytes]) -> bool:
@@ -240,7 +240,7 @@ class Exchange:
             self._connection.site.handler_failed(mismatch, self._request)
             return False
         if plan.chunked:
-            self._connection.write(b"0\r\n\r\n")
+            self._connection.outbox.send(b"0\r\n\r\n")
         return True
 
     async def _pump(self, plan: Outgoing, content: AsyncIterator[bytes]) -> int:
@@ -253,10 +253,10 @@ class Exchange:
             sent += size
             if plan.length is not None and sent > plan.length:
                 break
-            connection.write(b"%x\r\n%b\r\n" % (size, chunk) if plan.chunked else chunk)
-            if connection.write_paused:
+            connection.outbox.send(b"%x\r\n%b\r\n" % (size, chunk) if plan.chunked else chunk)
+            if connection.outbox.paused:
                 turn = 0
-                await connection.wait_writable()
+                await connection.outbox.wait_writable()
             else:
                 turn += size
                 if turn >= STREAM_TURN_BYTES:

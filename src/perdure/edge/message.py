@@ -74,7 +74,7 @@ class MessageParser:
             self._parser.feed_data(piece)
         except httptools.HttpParserUpgrade:
             self._finish_head(raw)
-            self._parser = httptools.HttpRequestParser(self)  # no upgrade is offered, so the next bytes are HTTP again
+            self._decline_upgrade()
         except httptools.HttpParserError as error:
             raise _refused(malformed(raw, str(error)), error) from error
         else:
@@ -99,8 +99,6 @@ class MessageParser:
             self._unbodied += len(piece)
         try:
             self._parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            self._parser = httptools.HttpRequestParser(self)
         except httptools.HttpParserError as error:
             raise _refused(Refused(400, "malformed body"), error) from error
         # Sizes and trailers between two bytes of a body are bounded like a head, or they would be a body without a
@@ -126,6 +124,22 @@ class MessageParser:
             raise Refused(413, "the body is too large")
         self._remaining = head.length
         self._partial = self._tail = b""
+
+    def _decline_upgrade(self) -> None:
+        """Go on in HTTP behind a head that offers another protocol: no upgrade is taken.
+
+        The parser has ended the message with its head, body or not. To believe it would be to take a body for the next
+        request, which no proxy in front would do; so another parser reads the body, told of its framing.
+        """
+        self._parser = httptools.HttpRequestParser(self)
+        head = self.head
+        if head is None or (head.length is None and not head.chunked):
+            return
+        framing = b"transfer-encoding: chunked" if head.chunked else b"content-length: %d" % (head.length or 0)
+        target, keep_alive = self.target, self.keep_alive
+        self.done = False
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+        self.target, self.keep_alive = target, keep_alive
 
     # -- what llhttp reports
 
