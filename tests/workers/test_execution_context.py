@@ -34,7 +34,7 @@ def test_background_work_goes_on_for_30_s_after_the_reply_and_is_then_cancelled_
         await asyncio.sleep(10)
         ctx.replied()
 
-        await background.drain()
+        await background.drain(grace_s=100)
 
         assert done == [1, 39.9]
         assert asyncio.get_running_loop().time() == pytest.approx(40)
@@ -54,12 +54,12 @@ def test_what_is_added_after_the_reply_has_what_is_left_of_the_30_s(caplog):
 
         ctx.wait_until(record(done, 9))
         ctx.wait_until(record(done, 11))
-        await background.drain()
+        await background.drain(grace_s=100)
 
         assert done == [9]
         assert asyncio.get_running_loop().time() == pytest.approx(30)
         ctx.wait_until(record(done, 1))
-        await background.drain()
+        await background.drain(grace_s=100)
         assert done == [9]
 
     run(scenario)
@@ -75,7 +75,7 @@ def test_a_failure_is_logged_and_stops_nothing_else(caplog):
         ctx.wait_until(fail())
         ctx.wait_until(record(done, 1))
         ctx.replied()
-        await background.drain()
+        await background.drain(grace_s=100)
 
         assert done == [1]
 
@@ -93,7 +93,7 @@ def test_an_operation_or_a_future_may_be_waited_for_as_well(caplog):
         ctx.wait_until(Op(3))
         ctx.wait_until(future)
         ctx.replied()
-        await background.drain()
+        await background.drain(grace_s=100)
 
         assert future.cancelled()
 

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from perdure.model.errors import BindingNotFound, NoHandler, ObjectReset, WrongType
+from perdure.model.errors import BindingNotFound, Disconnected, NoHandler, ObjectReset, WrongType
 from perdure.workers.stub import stub_of
 from tests.workers.world import get, text_of
 
@@ -214,12 +214,40 @@ def test_work_in_the_background_outlives_the_reply_by_30_s_and_a_stop_waits_for_
         done = worker.program.main.done
         assert done == []
 
-        await worker.close()
+        await worker.close(grace_s=60)
 
         assert done == [29]
+        assert asyncio.get_running_loop().time() == pytest.approx(30)
 
     world.run(scenario)
     assert "cancelled 30 s after the reply: work" in caplog.text
+
+
+def test_a_stop_waits_no_longer_than_its_grace(world, caplog):
+    async def scenario():
+        worker = await world.worker(
+            """
+            import asyncio
+            class Slow(DurableObject):
+                async def work(self):
+                    await asyncio.sleep(100)
+            async def fetch(request, env, ctx):
+                ctx.wait_until(asyncio.sleep(25))
+                return Response("replied")
+            """,
+            bindings={"SLOW": "Slow", "OTHER": "Slow"},
+        )
+        await text_of(worker)
+        call = worker.env.SLOW["a"].work()
+
+        await worker.close(grace_s=5)
+
+        assert asyncio.get_running_loop().time() == pytest.approx(5)
+        with pytest.raises(Disconnected):
+            await call
+
+    world.run(scenario)
+    assert "work of wait_until() was cancelled because the Worker stops: sleep" in caplog.text
 
 
 def test_what_fails_in_an_objects_background_is_logged_with_its_class_and_name(world, caplog):

@@ -36,10 +36,36 @@ class Background:
         self.tasks: set[asyncio.Future[Any]] = set()
         self._has_told_about_origin = False
 
-    async def drain(self) -> None:
-        """Wait until all of it ended, or was cancelled because its time was over."""
+    async def drain(self, grace_s: float) -> None:
+        """Wait until all of it ended, for at most `grace_s`; then cancel the rest, with a warning for each."""
+        if not self.tasks:
+            return
+        ended = asyncio.ensure_future(self._all_ended())
+
+        def stop_waiting() -> None:
+            ended.cancel()
+
+        deadline = self.clock.call_later(grace_s, stop_waiting)
+        try:
+            await asyncio.wait([ended])
+        finally:
+            deadline.cancel()
+            ended.cancel()
+        for task in list(self.tasks):
+            self.give_up(task, "because the Worker stops")
+
+    async def _all_ended(self) -> None:
         while self.tasks:
             await asyncio.wait(self.tasks)
+
+    def give_up(self, task: asyncio.Future[Any], why: str) -> None:
+        _log.warning(
+            "%s: work of wait_until() was cancelled %s: %s; do long work in an object",
+            self.worker_name,
+            why,
+            _name_of(task),
+        )
+        task.cancel()
 
     def tell_about_origin(self) -> None:
         if not self._has_told_about_origin:
@@ -108,13 +134,7 @@ class ExecutionContext:
     def _expire(self) -> None:
         self._timer = None
         for task in list(self._tasks or ()):
-            _log.warning(
-                "%s: work of wait_until() was cancelled %g s after the reply: %s; do long work in an object",
-                self._background.worker_name,
-                WAIT_UNTIL_S,
-                _name_of(task),
-            )
-            task.cancel()
+            self._background.give_up(task, f"{WAIT_UNTIL_S:g} s after the reply")
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._background.tasks.discard(task)

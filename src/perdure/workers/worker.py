@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,10 +105,14 @@ class Worker:
         )
 
     async def close(self, grace_s: float = 10.0) -> None:
-        """Wait for background work and running events, then end the objects and forget the code. Stores stay open."""
-        await self._background.drain()
-        for residents in self.residents.values():
-            await residents.close(grace_s)
+        """Wait for background work and running events, then end the objects and forget the code. Stores stay open.
+
+        What has not ended after `grace_s`, all together, is cancelled or disconnected.
+        """
+        ends_at = self.clock.monotonic() + grace_s
+        await self._background.drain(grace_s)
+        left_s = max(0.0, ends_at - self.clock.monotonic())
+        await asyncio.gather(*(residents.close(left_s) for residents in self.residents.values()))
         self.program.modules.close()
 
     def _house(self, class_name: str, spec: ClassSpec, housing: Housing, random_bytes: Callable[[int], bytes]) -> None:
