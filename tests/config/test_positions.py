@@ -78,7 +78,9 @@ def test_all_keys_of_a_text_have_a_line_and_nothing_else_has():
     assert set(key_lines(TEXT)) == set(paths_of(tomllib.loads(TEXT)))
 
 
-KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(["a", "b", "a-b", "a.b", '"', "'"])
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
+    ["a", "b", "a-b", "a.b", '"', "'"]
+)
 SCALARS = st.integers() | st.booleans() | st.text(max_size=8) | st.floats(allow_nan=False) | st.datetimes() | st.dates()
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=8

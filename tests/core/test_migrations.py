@@ -39,7 +39,9 @@ def renamed(tag, *pairs):
 
 
 def irregular(entries):
-    return [(remark.irregular, remark.entry, remark.key, remark.item, remark.class_name) for remark in fold(entries).remarks]
+    return [
+        (remark.irregular, remark.entry, remark.key, remark.item, remark.class_name) for remark in fold(entries).remarks
+    ]
 
 
 # Folding: MIG-39, MIG-42
@@ -329,7 +331,7 @@ def test_one_plan_of_many_entries_keeps_the_same_data_as_the_entries_one_by_one(
 
 @given(sound_lists(), st.data())
 def test_however_many_starts_the_entries_are_spread_over_the_classes_are_those_of_the_fold(entries, data):
-    stops = sorted(data.draw(st.sets(st.integers(1, len(entries))), label="starts after")) + [len(entries)]
+    stops = [*sorted(data.draw(st.sets(st.integers(1, len(entries))), label="starts after")), len(entries)]
     namespaces, tag = {}, None
     for stop in stops:
         changes = plan(namespaces, entries[:stop], tag)
@@ -342,7 +344,9 @@ def test_however_many_starts_the_entries_are_spread_over_the_classes_are_those_o
 
 @given(st.lists(sound_lists(), min_size=2, max_size=2), st.sets(st.sampled_from(NAMES)))
 def test_no_namespace_goes_unless_an_entry_deletes_its_class(lists, existing):
-    entries = [Migration(f"{entry.tag}-{number}", *fields(entry)) for number, each in enumerate(lists) for entry in each]
+    entries = [
+        Migration(f"{entry.tag}-{number}", *fields(entry)) for number, each in enumerate(lists) for entry in each
+    ]
     try:
         changes = plan(existing, entries, None)
     except ConfigError:

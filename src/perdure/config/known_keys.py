@@ -112,6 +112,10 @@ DEV_NOT_YET = frozenset(
 )
 
 
+# Two letters exchanged in a word of three are 0.67; from here down, words are like each other by accident.
+_LIKENESS_MIN = 0.65
+
+
 def check_top_level(data: Mapping[str, Any], findings: Findings) -> None:
     """Say which keys of the top level have no effect, and why."""
     for key in data:
@@ -163,5 +167,5 @@ def warn_unknown(path: KeyPath, known: Iterable[str], findings: Findings) -> Non
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that is most like `word`, if one is: `className`, `class-name` and `clas_name` are `class_name`."""
     plain = {each.replace("_", ""): each for each in sorted(known)}
-    found = difflib.get_close_matches(word.replace("_", "").replace("-", "").lower(), plain, n=1, cutoff=0.7)
+    found = difflib.get_close_matches(word.replace("_", "").replace("-", "").lower(), plain, n=1, cutoff=_LIKENESS_MIN)
     return plain[found[0]] if found else None

@@ -91,6 +91,8 @@ def _advice(said: str, line: str, *, at_end: bool) -> tuple[str, str]:
     if said.startswith("Expected '='") and (colon := _COLON.match(line)):
         key, value = colon.groups()
         return "TOML writes `=` between a key and its value", f"{key} = {value}"
+    if said.startswith("Illegal character '\\n'"):
+        return "a text has to end on its line: look for the missing quote", ""
     if said.startswith("Unescaped '\\'"):
         return "write / in paths, or put the text in single quotes: 'C:\\folder'", ""
     if said.startswith("Cannot overwrite") or said.startswith("Cannot declare"):

@@ -1,0 +1,104 @@
+"""Which file is the configuration."""
+
+import pytest
+
+from perdure.config import load_project
+from perdure.model.errors import ConfigError
+from tests.config.conftest import FINE
+
+
+def refusal(named, start):
+    with pytest.raises(ConfigError) as caught:
+        load_project(named, start=start)
+    return caught.value
+
+
+def test_the_nearest_folder_upward_wins(folder):
+    folder.write("wrangler.toml", FINE.replace('"w"', '"outer"'))
+    folder.write("inner/wrangler.toml", FINE.replace('"w"', '"inner"'))
+    folder.write("inner/main.py", "")
+    below = folder.write("inner/deep/deeper/x.txt", "").parent
+
+    assert load_project(start=below).name == "inner"
+    assert load_project(start=folder.path).name == "outer"
+
+
+def test_paths_are_relative_to_the_file_wherever_one_stands(folder):
+    folder.write("wrangler.toml", FINE)
+    below = folder.write("deep/x.txt", "").parent
+
+    project = load_project(start=below)
+
+    assert (project.root, project.main) == (folder.path, folder.path / "main.py")
+
+
+def test_a_named_file_is_relative_to_where_one_stands_and_may_have_any_name(folder):
+    folder.write("shop/staging.toml", FINE)
+    folder.write("shop/main.py", "")
+
+    assert load_project(folder.path.__class__("shop/staging.toml"), start=folder.path).root == folder.path / "shop"
+
+
+def test_a_named_folder_stands_for_the_file_in_it(folder):
+    folder.write("wrangler.toml", FINE)
+
+    assert load_project(folder.path, start=folder.path).config_file == folder.path / "wrangler.toml"
+
+
+def test_a_second_configuration_beside_it_is_mentioned(folder):
+    folder.write("wrangler.jsonc", "{}")
+
+    assert folder.warning(FINE) == "wrangler.toml: wrangler.jsonc beside it is not read; keep one of the two"
+
+
+def test_no_configuration_anywhere_shows_how_to_write_one(folder):
+    folder.path.joinpath("main.py").rename(folder.path / "shop.py")
+    folder.write("test_shop.py", "")
+
+    error = refusal(None, folder.path)
+
+    assert error.what == "there is no wrangler.toml here or in a folder above"
+    assert error.where == str(folder.path)
+    assert '`name = "my-worker"` and `main = "shop.py"`' in error.next_step
+    assert "perdure dev -c FILE" in error.next_step
+
+
+def test_a_folder_without_one_is_named(folder):
+    error = refusal(folder.path, folder.path)
+
+    assert error.what.startswith("there is no wrangler.toml in the folder")
+    assert 'main = "main.py"' in error.next_step
+
+
+@pytest.mark.parametrize("name", ["wrangler.json", "wrangler.jsonc", "perdure.toml"])
+def test_a_format_that_comes_later_is_named_instead_of_overlooked(folder, name):
+    folder.write("outer/wrangler.toml", FINE)
+    inner = folder.write(f"outer/inner/{name}", "").parent
+
+    error = refusal(None, inner)
+
+    assert error.what == f"{name} is a configuration that is not supported yet"
+    assert "write the same keys in a wrangler.toml beside it" in error.next_step
+
+
+def test_a_named_file_that_does_not_exist_lists_what_is_there(folder):
+    folder.write("wrangler.toml", FINE)
+
+    error = refusal(folder.path / "wrangle.toml", folder.path)
+
+    assert error.what.endswith("wrangle.toml does not exist")
+    assert "main.py, wrangler.toml" in error.next_step
+
+
+def test_a_named_file_in_a_folder_that_does_not_exist_says_that(folder):
+    error = refusal(folder.path / "no" / "wrangler.toml", folder.path)
+
+    assert f"the folder {folder.path / 'no'} does not exist" in error.next_step
+
+
+@pytest.mark.parametrize(("name", "is_later"), [("wrangler.json", True), ("settings.yaml", False)])
+def test_a_named_file_of_another_format_is_refused(folder, name, is_later):
+    error = refusal(folder.write(name, "{}"), folder.path)
+
+    assert error.what.endswith("not supported yet" if is_later else "not supported")
+    assert "write it as wrangler.toml" in error.next_step
