@@ -7,9 +7,8 @@ from perdure.model.object_id import IdKey, ObjectId
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.home import Home
 from perdure.workers.namespace import IDS_KEPT_MAX, KEPT_NAME_CHARS_MAX, Namespace
-from perdure.workers.remote_error import InterpreterModules
 from perdure.workers.stub import Stub, stub_of
-from tests.workers.world import Numbered
+from tests.workers.world import InterpreterModules, Numbered
 
 
 class Room:

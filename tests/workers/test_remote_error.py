@@ -22,8 +22,8 @@ from perdure.model.errors import (
 )
 from perdure.model.object_id import ObjectId
 from perdure.workers.import_space import ImportSpace
-from perdure.workers.remote_error import InterpreterModules, rebuild
-from tests.workers.world import write_project
+from perdure.workers.remote_error import rebuild
+from tests.workers.world import InterpreterModules, write_project
 
 HERE = InterpreterModules()
 

@@ -213,6 +213,13 @@ def test_api_18_cancelling_the_wait_gives_up_the_result_and_not_the_call(world):
     scenario(world, body)
 
 
+def test_api_19_a_call_has_no_time_out_of_its_own(world):
+    async def body(worker, room):
+        assert await room.post("patience", pause=24 * 3600) == "nobody: patience"
+
+    scenario(world, body)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

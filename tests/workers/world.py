@@ -7,9 +7,11 @@ def test_...(world):
     world.run(scenario)
 """
 
+import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from perdure.web.request import Request
@@ -82,6 +84,13 @@ class WorkersWorld(World):
             await worker.close(grace_s=0)
         self._workers.clear()
         await super().stop()
+
+
+class InterpreterModules:
+    """The modules of a program that was imported as usual: what the tests' own exceptions are known by."""
+
+    def find_imported(self, plain_name: str, /) -> ModuleType | None:
+        return sys.modules.get(plain_name)
 
 
 class Numbered:

@@ -8,7 +8,6 @@ runtime's own frames (API-77, API-78). See tests/workers/test_remote_error.py.
 from __future__ import annotations
 
 import importlib
-import sys
 import traceback
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -177,10 +176,3 @@ def _keep_user_frames(summary: traceback.TracebackException) -> bool:
 
 def _is_user_frame(frame: traceback.FrameSummary) -> bool:
     return not frame.filename.startswith(_NOT_OF_USERS)
-
-
-class InterpreterModules:
-    """The modules of a program that was imported as usual."""
-
-    def find_imported(self, plain_name: str, /) -> ModuleType | None:
-        return sys.modules.get(plain_name)
