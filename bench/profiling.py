@@ -41,7 +41,6 @@ def main() -> int:
         str(installation.environment / "bin" / "py-spy"),
         "record",
         "--subprocesses",
-        "--nonblocking",
         "--threads",
     ]
     command += [
