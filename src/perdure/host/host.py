@@ -77,6 +77,7 @@ class Host:
                 random_bytes=random_bytes,
                 written_by=VERSION,
                 lock_timeout_s=lock_timeout_s,
+                file_system=file_system,
             )
             resources.push_async_callback(folder.close)
             program = load_program(
@@ -125,13 +126,7 @@ class Host:
         async with self._resources:
             if self._server is not None:
                 await self._server.drain(grace_s)
-            left_s = max(0.0, ends_at - self._clock.monotonic())
-            try:
-                async with asyncio.timeout(left_s):
-                    await self.worker.close(left_s)
-            except TimeoutError:  # background work that would go on: its objects end without it
-                for residents in self.worker.residents.values():
-                    await residents.close(grace_s=0)
+            await self.worker.close(max(0.0, ends_at - self._clock.monotonic()))
 
 
 async def _opened(data_dir: Path, **parts: Any) -> DataFolder:
