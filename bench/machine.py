@@ -49,6 +49,14 @@ def processor() -> str:
     return found[1] if found else platform.machine()
 
 
+def busy_s() -> float:
+    """Processor time that everything on this machine has used, kernel and stolen time included."""
+    user, nice, system, _idle, _io_wait, irq, soft_irq, stolen = map(
+        int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9]
+    )
+    return (user + nice + system + irq + soft_irq + stolen) / os.sysconf("SC_CLK_TCK")
+
+
 def commit() -> str:
     if not shutil.which("git"):
         return "unknown"

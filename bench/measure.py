@@ -6,13 +6,16 @@ What must stay true: a figure exists only if the whole run was right. `load.Void
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench import load, syncs
+from bench.machine import busy_s
 from bench.rows import Row
 from bench.sides import BENCH, Installation, scratch_folder, serving
 
@@ -28,6 +31,7 @@ class Measurement:
     run: int
     result: load.Result
     server_cpu_us: float  # processor time per request, all processes of the server, warm-up and checks included
+    others_share: float  # of the whole machine's processor time, used by neither the server nor the load generator
     syncs_per_1000: float | None
 
 
@@ -59,13 +63,17 @@ def measure(installation: Installation, row: Row, side: str, *, run: int, second
     with scratch_folder(root) as folder, serving(installation, side, folder) as server:
         if row.stored:
             run_load(plan_of(row, server.port, "increment", seconds=side_pass_s, seed=run))
-        cpu_began_s = server.cpu_s()
+        cpu_began_s, busy_began_s, began_s = server.cpu_s(), busy_s(), time.perf_counter()
         result = run_load(plan_of(row, server.port, row.kind, seconds=seconds, warm_up_s=side_pass_s, seed=run))
-        cpu_used_s = server.cpu_s() - cpu_began_s
+        cpu_used_s, busy_used_s = server.cpu_s() - cpu_began_s, busy_s() - busy_began_s
+        took_s = time.perf_counter() - began_s
+        # The generator's own account covers the measured time; what it uses before and after is the same kind of work.
+        others_s = busy_used_s - cpu_used_s - result.cpu_share * took_s
         per_1000 = None
         if row.writes:
             again = plan_of(row, server.port, row.kind, seconds=side_pass_s, seed=run)
             if row.kind == "new-name":
                 again = replace(again, prefix="again-")  # new objects have to be new
             per_1000 = syncs.count(server.pids(), lambda: run_load(again).requests_all)
-    return Measurement(row.key, side, run, result, cpu_used_s / result.requests_all * 1e6, per_1000)
+    others_share = max(0.0, others_s / took_s / len(os.sched_getaffinity(0)))
+    return Measurement(row.key, side, run, result, cpu_used_s / result.requests_all * 1e6, others_share, per_1000)

@@ -25,7 +25,7 @@ STRACE = """% time     seconds  usecs/call     calls    errors syscall
 
 def measured(row: str, side: str, run: int, per_second: float, syncs_per_1000: float | None) -> Measurement:
     result = load.Result(1, 1, 1.0, per_second, 1e6 / per_second, 2e6 / per_second, 3e6 / per_second, 0.1)
-    return Measurement(row, side, run, result, 50.0, syncs_per_1000)
+    return Measurement(row, side, run, result, 50.0, 0.0, syncs_per_1000)
 
 
 def test_both_counting_tools_see_the_same_syncs() -> None:
