@@ -214,6 +214,10 @@ def test_a_build_section_of_another_shape_is_refused(folder, text, key):
     assert f"`{key}` is 1, which is a number, but has to be " in problem
 
 
+def test_a_main_of_another_shape_in_the_old_section_is_one_problem(folder):
+    assert folder.problem(NAMED + "[build.upload]\nmain = 1").startswith("wrangler.toml:3: `build.upload.main` is 1, ")
+
+
 # compatibility
 
 

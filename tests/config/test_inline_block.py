@@ -94,5 +94,9 @@ def test_two_blocks_are_one_too_many(problem):
     )
 
 
+def test_a_block_that_is_nested_without_end_is_refused(problem):
+    assert "nested too deep" in problem(f"# /// wrangler\n# x = {'[' * 100_000}\n# ///\n")
+
+
 def test_blocks_of_other_tools_are_left_alone(load):
     assert load('# /// script\n# dependencies = ["httpx"]\n# ///\n' + PROGRAM).name == "counter"

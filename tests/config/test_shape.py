@@ -43,7 +43,7 @@ VALUES = st.recursive(
 KEYS = st.sampled_from(sorted(HONOURED)) | st.sampled_from(sorted(TOP_LEVEL))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 def test_any_value_under_any_key_gives_a_project_or_problems_with_a_place(folder, data):
     text = "".join(f"{toml_key(key)} = {toml_value(value)}\n" for key, value in data.items())
