@@ -54,19 +54,26 @@ class Ticket:
 class InputGate(Section):
     """The gate of one instance."""
 
-    __slots__ = ("broken", "running", "top")
+    __slots__ = ("_open", "broken", "running")
 
     def __init__(self) -> None:
         super().__init__(None)
-        self.top: Section = self
+        # Not the gate itself while no section is open: an instance that is dropped must not hold on to itself.
+        self._open: Section | None = None
         self.running = 0
         self.broken: BaseException | None = None
 
+    @property
+    def top(self) -> Section:
+        """The innermost open section; the gate itself if there is none."""
+        return self if self._open is None else self._open
+
     def admits(self, section: Section, ticket: Ticket | None = None) -> bool:
         """May code of `section` run now? Without a ticket only if nobody waits there: a woken waiter keeps its place."""
-        if self.running or section.effective() is not self.top:
+        top = self if self._open is None else self._open
+        if self.running or section.effective() is not top:
             return False
-        waiting = self.top.waiting
+        waiting = top.waiting
         return not waiting or waiting[0] is ticket
 
     def take_ticket(self, section: Section, *, ahead: bool = False) -> Ticket:
@@ -109,8 +116,8 @@ class InputGate(Section):
     def open_section(self, parent: Section) -> Section:
         """A new innermost section; the caller runs as a member of `parent`, which must be the open one."""
         assert parent.effective() is self.top, "only a member of the open section opens another"
-        self.top = Section(self.top)
-        return self.top
+        self._open = Section(self.top)
+        return self._open
 
     def close_section(self, section: Section) -> None:
         """End a section; its waiting tickets queue in the parent, before the parent's own waiters by age of the section."""
@@ -125,8 +132,8 @@ class InputGate(Section):
                 heir.waiting = deque()
             heir.waiting.extendleft(reversed(section.waiting))
             section.waiting = None
-        if self.top is section:
-            self.top = heir
+        if self._open is section:
+            self._open = None if heir is self else heir
 
 
 class Member:

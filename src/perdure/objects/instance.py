@@ -69,7 +69,6 @@ class Instance:
         "queued_bytes",
         "queued_since",
         "rows",
-        "state",
         "tasks",
         "thread",
     )
@@ -81,7 +80,6 @@ class Instance:
         self.gate = InputGate()
         self.thread = get_ident()
         self.object: object | None = None
-        self.state = State(self)
         self.tasks: set[AnyTask] | None = None
         self.events = 0
         """Events that arrived and are not settled."""
@@ -137,7 +135,8 @@ class Instance:
             self.events -= 1
             self.rows.release_when_confirmed(_Resolution(event, packed))
         finally:
-            self.forget_task(member.task)
+            task, member.task = member.task, None  # the task's context holds the member: no cycle is left behind
+            self.forget_task(task)
 
     def _settle(self, event: Event, error: BaseException) -> None:
         """An event that did not end well: what broke the instance counts before what its code raised."""
@@ -164,7 +163,7 @@ class Instance:
         """Constructor, its critical sections, setup(): with the gate closed to all else."""
         deadline: Cancellable | None = None
         try:
-            self.object = self.home.make(self.state)
+            self.object = self.home.make(State(self))
             if activation.waiting is not None:
                 deadline = self.time_limit(activation, "the constructor")
                 await _turn()
@@ -305,6 +304,7 @@ class Instance:
         self.gate.broken = error
         for task in list(self.tasks or ()):
             task.cancel()
+        self.object = None  # which holds the instance through its ctx
 
     # Tasks
 
