@@ -320,7 +320,9 @@ def test_a_factory_set_later_by_the_host_program_is_chained_to_at_the_next_event
     async def scenario():
         watched = await world.get(Watched)
         await watched.call("get", "a")
-        asyncio.get_running_loop().set_task_factory(lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options))
+        asyncio.get_running_loop().set_task_factory(
+            lambda loop, coro, **options: asyncio.Task(coro, loop=loop, **options)
+        )
 
         async def parent(self):
             async def child():

@@ -51,7 +51,10 @@ def test_scenario_14_a_failed_unconfirmed_write_resets_the_object_all_the_same(w
         plain = await warm(world)
         made = plain.instance.object
         world.disk.fails_with = full()
-        assert await plain.call(lambda self: self.storage.put("a", "new", allow_unconfirmed=True) and "at once") == "at once"
+        assert (
+            await plain.call(lambda self: self.storage.put("a", "new", allow_unconfirmed=True) and "at once")
+            == "at once"
+        )
         await settle()
         return await plain.call("get", "a"), plain.instance.object is made
 

@@ -7,8 +7,6 @@ from tests.objects.test_scenarios import Plain
 from tests.objects.world import World
 
 
-
-
 def test_an_event_that_is_over_leaves_no_garbage(world: World):
     async def scenario():
         plain = await world.get(Plain)

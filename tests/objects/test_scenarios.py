@@ -528,5 +528,3 @@ def test_a_class_may_choose_its_own_limit_for_critical_sections(world: World):
         return world.loop.time()
 
     assert world.run(scenario) == pytest.approx(2)
-
-

@@ -36,7 +36,10 @@ def test_api_28_a_missing_key_gives_the_default_and_a_stored_none_gives_none(wor
 def test_api_29_many_keys_come_sorted_by_bytes_without_missing_ones_and_duplicates(world: World):
     async def method(self):
         self.storage.put({"b": 2, "a": 1, "é": 3})
-        return [list((await self.storage.get(keys)).items()) for keys in (["é", "b", "a", "b", "zz"], ("a",), {"b", "a"}, [])]
+        return [
+            list((await self.storage.get(keys)).items())
+            for keys in (["é", "b", "a", "b", "zz"], ("a",), {"b", "a"}, [])
+        ]
 
     assert in_object(world, method) == [
         [("a", 1), ("b", 2), ("é", 3)],
@@ -266,7 +269,9 @@ STEPS = st.lists(
         st.tuples(st.just("wait")),
         st.tuples(st.just("evict")),
         st.tuples(st.just("savepoint"), st.lists(st.tuples(KEYS, st.one_of(st.none(), st.integers()))), st.booleans()),
-        st.tuples(st.just("transaction"), st.lists(st.tuples(KEYS, st.one_of(st.none(), st.integers()))), st.booleans()),
+        st.tuples(
+            st.just("transaction"), st.lists(st.tuples(KEYS, st.one_of(st.none(), st.integers()))), st.booleans()
+        ),
     ),
     max_size=25,
 )

@@ -1,9 +1,9 @@
 """A world for tests of objects: the real store on a temporary folder, virtual time, a disk that does what the test says.
 
-    def test_...(world):
-        async def scenario():
-            ...
-        world.run(scenario)
+def test_...(world):
+    async def scenario():
+        ...
+    world.run(scenario)
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A Worker whose objects keep every note that was posted to them, in order: what the power-cut runs drive.
 
-    POST /<ledger>/rpc?<note>     through a method of the object
-    POST /<ledger>/fetch?<note>   through its fetch
+POST /<ledger>/rpc?<note>     through a method of the object
+POST /<ledger>/fetch?<note>   through its fetch
 """
 
 import asyncio

@@ -76,7 +76,9 @@ class Lives:
         return self.told
 
     async def _life(self, rng: random.Random, disk: PowerCutDisk, after: Path) -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)  # the power goes: everything may fail
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: None
+        )  # the power goes: everything may fail
         host = await Host.start(PROJECT, disk.folder, file_system=disk.file_system)
         self.after_start(host)
         await self._check(host)
@@ -131,9 +133,7 @@ class Lives:
         except (ConnectionError, asyncio.IncompleteReadError):
             return
 
-    async def _caller(
-        self, rng: random.Random, host: Host, replied: Callable[[], None], cut: asyncio.Event
-    ) -> None:
+    async def _caller(self, rng: random.Random, host: Host, replied: Callable[[], None], cut: asyncio.Event) -> None:
         """The same without HTTP: results of stubs."""
         while not cut.is_set():
             ledger, _, note = self._note(rng)
@@ -161,7 +161,9 @@ class Lives:
             notes = await host.worker.env.LEDGER[ledger].notes()
             for number, note in acknowledged.items():
                 if number > len(notes) or notes[number - 1] != note:
-                    raise Lost(f"seed {self.seed}: {ledger} has lost its note {number}, {note!r:.40}: {len(notes)} are left")
+                    raise Lost(
+                        f"seed {self.seed}: {ledger} has lost its note {number}, {note!r:.40}: {len(notes)} are left"
+                    )
             # What another object was told of is older than what it was told.
             heard = await host.worker.env.LEDGER[f"{ledger} other"].notes()
             for note in heard:

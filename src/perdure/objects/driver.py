@@ -170,7 +170,9 @@ def _named(driven: Driven) -> AnyCoroutine:
     return named
 
 
-def _track(named: AnyCoroutine, driven: Driven, make: Callable[[AnyCoroutine], "asyncio.Task[Any]"]) -> "asyncio.Task[Any]":
+def _track(
+    named: AnyCoroutine, driven: Driven, make: Callable[[AnyCoroutine], "asyncio.Task[Any]"]
+) -> "asyncio.Task[Any]":
     task = make(named)
     instance, coroutine = driven.member.instance, driven.coroutine
 

@@ -103,9 +103,5 @@ class SyncKv:
         limit: int | None = None,
     ) -> Iterator[tuple[str, T]]:
         """Like `list`, each value as a `type_`."""
-        rows = self.list(
-            start=start, start_after=start_after, end=end, prefix=prefix, reverse=reverse, limit=limit
-        )
+        rows = self.list(start=start, start_after=start_after, end=end, prefix=prefix, reverse=reverse, limit=limit)
         return ((key, as_type(type_, value, path=f'list_as("{key}")')) for key, value in rows)
-
-
