@@ -63,7 +63,8 @@ def compare(installation: Installation, options: argparse.Namespace, chosen: lis
                 found.append(one)
                 figures = f"{one.result.per_second:10,.0f}/s  median {one.result.median_us:9,.0f} µs"
                 figures += f"  p99 {one.result.p99_us:9,.0f} µs  worst {one.result.worst_us:9,.0f} µs"
-                used = f"  cpu: server {one.server_cpu_us:6,.0f} µs each, load {one.result.cpu_share:.0%}, others {one.others_share:.0%}"
+                used = f"  cpu: server {one.server_cpu_us:6,.0f} µs each, load {one.result.cpu_share:.0%}"
+                used += f", others {one.others_share:.0%}"
                 synced = "" if one.syncs_per_1000 is None else f"  syncs/1000 {one.syncs_per_1000:,.1f}"
                 print(f"run {run}  {row.key:9} {side:8} {figures}{used}{synced}", flush=True)
     return found
