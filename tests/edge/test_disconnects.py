@@ -153,20 +153,46 @@ def test_a_stream_that_waits_for_a_slow_client_ends_with_it() -> None:
     run(main)
 
 
-def test_a_stream_returned_after_the_client_left_is_closed() -> None:
+class Stream:
+    """Endless, and not closed by the collector."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.closed = False
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> bytes:
+        self.read += 1
+        return b"x" * 1000
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def test_a_stream_that_is_given_up_is_closed() -> None:
     async def main() -> None:
-        class Stream:
-            closed = False
+        stream = Stream()
 
-            def __aiter__(self) -> "Stream":
-                return self
+        async def handler(request: Request) -> Response:
+            return Response(stream)
 
-            async def __anext__(self) -> bytes:
-                raise AssertionError("nobody reads it")
+        client = Client(server_of(handler))
+        client.transport.taking = False
+        await client.send(GET + b"\r\n")
+        await client.leave()
+        client.transport.take(10**9)
+        await settle()
 
-            async def aclose(self) -> None:
-                self.closed = True
+        assert stream.read
+        assert stream.closed
 
+    run(main)
+
+
+def test_a_stream_returned_after_the_client_left_is_closed_unread() -> None:
+    async def main() -> None:
         stream = Stream()
 
         async def handler(request: Request) -> Response:
@@ -179,6 +205,7 @@ def test_a_stream_returned_after_the_client_left_is_closed() -> None:
         await asyncio.sleep(11)
 
         assert stream.closed
+        assert not stream.read
 
     run(main)
 

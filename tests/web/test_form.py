@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from perdure.model.errors import TooLarge, WrongType, WrongValue
@@ -80,21 +80,22 @@ def test_text_alone_is_urlencoded() -> None:
 
 
 def test_a_form_with_a_file_is_multipart() -> None:
-    body, kind = encoded(FormData([("a", "1"), ("f", File(b"\x00", 'x".txt'))]))
+    body, kind = encoded(FormData([("a", "1"), ("f", File(b"\x00", 'x"\r\n.txt'))]))
 
     boundary = kind.removeprefix("multipart/form-data; boundary=")
     assert (
         body
         == (
             f'--{boundary}\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n'
-            f'--{boundary}\r\ncontent-disposition: form-data; name="f"; filename="x%22.txt"\r\n'
+            f'--{boundary}\r\ncontent-disposition: form-data; name="f"; filename="x%22%0D%0A.txt"\r\n'
             f"content-type: application/octet-stream\r\n\r\n\x00\r\n--{boundary}--\r\n"
         ).encode()
     )
-    assert (body, kind) == encoded(FormData([("a", "1"), ("f", File(b"\x00", 'x".txt'))]))
+    assert (body, kind) == encoded(FormData([("a", "1"), ("f", File(b"\x00", 'x"\r\n.txt'))]))
 
 
 @given(st.lists(st.tuples(NAME, TEXT | FILE), max_size=5))
+@example([('\r\n"\\', "\r\n"), ("a", File(b"\r\n--", '"\n\r\\;x'))])
 def test_what_is_encoded_is_decoded(pairs: list[tuple[str, str | File]]) -> None:
     form = FormData(pairs)
 
