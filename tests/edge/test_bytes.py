@@ -1,4 +1,4 @@
-"""What stands on the wire and what comes back: a table of raw bytes, each sent whole and byte by byte."""
+"""What stands on the wire and what comes back (deploy DEV-16): a table of raw bytes, each sent whole and byte by byte."""
 
 from dataclasses import dataclass
 

@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 
+import pytest
+
 from perdure.edge import RequestLog
 from perdure.web import Request, Response
 from tests.edge.test_bytes import GET, HOST
@@ -165,13 +167,35 @@ def test_every_request_is_logged_refused_ones_too() -> None:
     run(main)
 
 
-def test_answers_under_an_eager_task_factory_are_in_order_too() -> None:
-    eager = getattr(asyncio, "eager_task_factory", None)
-    if eager is None:
-        return
+EAGER = getattr(asyncio, "eager_task_factory", None)
+needs_eager = pytest.mark.skipif(EAGER is None, reason="this Python has no eager tasks")
 
+
+@needs_eager
+def test_a_body_read_by_an_eager_task_is_read_once() -> None:
     async def main() -> None:
-        asyncio.get_running_loop().set_task_factory(eager)
+        asyncio.get_running_loop().set_task_factory(EAGER)
+        started = 0
+
+        async def handler(request: Request) -> Response:
+            nonlocal started
+            started += 1
+            return Response(str(len(await request.bytes())))
+
+        client = Client(server_of(handler))
+        body = b"".join(b"%x\r\n%b\r\n" % (8192, b"\r\n\r\n" * 2048) for _ in range(30))
+        await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n")
+
+        assert [answer.body for answer in client.answers("POST")] == [b"245760"]
+        assert started == 1
+
+    run(main)
+
+
+@needs_eager
+def test_answers_under_an_eager_task_factory_are_in_order_too() -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(EAGER)
         client = Client(server_of(echo))
 
         await client.send(b"".join(get(str(n)) for n in range(2000)))

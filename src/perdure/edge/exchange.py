@@ -44,7 +44,7 @@ class Exchange:
             "_task",
         ),
         *("_target", "body_bytes", "client_ip", "expects_continue", "gone", "has_body", "head_sent", "http_10"),
-        *("keep_alive", "method", "started_s", "status"),
+        *("keep_alive", "method", "started", "started_s", "status"),
     )
 
     def __init__(
@@ -80,14 +80,11 @@ class Exchange:
         self._responded = False
         self.gone = False
         self.head_sent = False
+        self.started = False
         self.started_s = 0.0
         self.status = 0
 
     # -- what the connection tells
-
-    @property
-    def started(self) -> bool:
-        return self._task is not None
 
     @property
     def target(self) -> str:
@@ -102,6 +99,7 @@ class Exchange:
         loop = self._connection.loop
         if self._connection.site.on_request is not None:
             self.started_s = loop.time()
+        self.started = True  # first: a host program's task factory may run the handler before it returns the task
         self._task = loop.create_task(self._run(), name=TASK_NAME)
 
     def body_part(self, part: bytes) -> None:

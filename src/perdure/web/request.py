@@ -103,11 +103,21 @@ class Request(Message):
     @staticmethod
     def for_callee(request: "Request") -> "Request":
         """The same request as the object or service sees that it is sent to: its body moves, its headers are fixed."""
-        callee = request._copied()
-        callee._content = request.take_body()
+        callee = Request.__new__(Request)
+        callee._method = request._method
+        callee._origin = request._origin
+        callee._target = request._target
+        callee._fields = request._fields
+        callee._client_ip = request._client_ip
+        callee._cf = request._cf
         callee._redirect = "manual"
-        if callee._fields is None:
-            callee._headers = request.headers.frozen()
+        callee._url = request._url
+        callee._path = request._path
+        callee._query = None
+        callee._content = request.take_body()
+        callee._implied_type = callee._reader = None
+        callee._used = False
+        callee._headers = None if callee._fields is not None else request.headers.frozen()
         return callee
 
     @property

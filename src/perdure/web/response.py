@@ -4,7 +4,6 @@ What HTTP forbids is refused where the response is made, so nothing later has to
 tests/web/test_response.py.
 """
 
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final, Self
 
@@ -14,6 +13,7 @@ from perdure.model.errors import WrongType, WrongValue
 from perdure.web.body import Body, Content, Message, content_of
 from perdure.web.headers import Headers, HeadersInit
 from perdure.web.json_text import JSON_TYPE, encoded_json
+from perdure.web.request import Request
 from perdure.web.url import normal_url
 
 NULL_BODY_STATUSES: Final = frozenset((101, 204, 205, 304))
@@ -27,7 +27,10 @@ class Response(Message):
     with status 204, 205 or 304 (runtime 10.2).
     """
 
-    __slots__ = ("_redirected", "_status", "_status_text", "_url")
+    __slots__ = ("_redirected", "_request", "_status", "_status_text", "_url")
+
+    _request: Request | None
+    """Of a response that came from an object or service: what it answers, whose URL is worked out when asked for."""
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Response(Message):
         self._status = status
         self._status_text = status_text
         self._url = ""
+        self._request = None
         self._redirected = False
         self._start(content, implied_type, None if headers is None else Headers(headers))
 
@@ -69,17 +73,11 @@ class Response(Message):
         response._status = status
         response._status_text = status_text
         response._url = url
+        response._request = None
         response._redirected = redirected
         response._start(None if status in NULL_BODY_STATUSES else content, None, None)
         response._headers = headers.frozen()
         return response
-
-    @staticmethod
-    def for_caller(response: "Response", url: str) -> "Response":
-        """A response that an object or service returned, as its caller sees it: its body moves."""
-        return Response.received(
-            response._status, response._status_text, response.headers, response.take_body(), url=url
-        )
 
     @staticmethod
     def from_json(data: Any, *, status: int | HTTPStatus = 200, headers: HeadersInit | None = None) -> "Response":
@@ -116,7 +114,7 @@ class Response(Message):
     @property
     def url(self) -> str:
         """ "" unless the response came from a fetch."""
-        return self._url
+        return self._url if self._request is None else self._request.url
 
     @property
     def redirected(self) -> bool:
@@ -126,6 +124,11 @@ class Response(Message):
     def __repr__(self) -> str:
         return f"<Response {self._status}>"
 
+    @override
+    def _first_headers(self) -> Headers:
+        headers = super()._first_headers()
+        return headers if self._request is None else headers.frozen()
+
     def sent_fields(self) -> list[tuple[str, str]]:
         """Every header field as it is to be sent; for connections, which need no Headers made for one content type."""
         headers = self._headers
@@ -133,22 +136,13 @@ class Response(Message):
             return headers.fields()
         return [] if self._implied_type is None else [("content-type", self._implied_type)]
 
-    def with_stream(self, stream: AsyncIterator[bytes]) -> "Response":
-        """The same response with another stream in the place of its body, whose content the caller has taken.
-
-        For the layer that lets the chunks of an object's stream out only when what they may reveal is durable.
-        """
-        copy = self._copied()
-        copy._content = stream
-        copy._used = False
-        return copy
-
     @override
     def _copied(self) -> Self:
         copy = type(self).__new__(type(self))
         copy._status = self._status
         copy._status_text = self._status_text
         copy._url = self._url
+        copy._request = self._request
         copy._redirected = self._redirected
         copy._start(self._content, self._implied_type, None)
         headers = self._headers
