@@ -307,3 +307,41 @@ def test_a_sweep_that_fails_is_left_for_the_next_start(at):
     at.world.quiet()
     rows = at.store._upkeep.reader().connection.execute("SELECT count(*) FROM kv WHERE generation = 1").get
     assert rows == 0
+
+
+def syncs_fail_twice_then_cut(at, seed) -> bool:
+    """The log's sync fails under a checkpoint, then the database's under the next one; whether all is there after a cut."""
+    for n in range(5):
+        at.world.put(A, 1, **{f"k{n}": b"v" * 3_000})
+        at.world.settle()
+    at.world.quiet()
+    at.disk.fail_next(Operation.SYNC, DiskError.IO, files="-wal")
+    at.disk.fail_next(Operation.SYNC, DiskError.IO, files=".db")
+    at.store._upkeep._checkpoint(whole=False)
+    at.world.settle()
+    assert at.disk.faults_left == 0
+    at.cuts = seed
+    try:
+        at.cut()
+        return all(at.store.get(1, f"k{n}") == b"v" * 3_000 for n in range(5)) and at.store.get(2, "k") == b"1"
+    except StorageBroken:
+        return False
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_log_that_a_failed_sync_left_is_written_again_before_a_checkpoint_relies_on_it(at, seed):
+    assert syncs_fail_twice_then_cut(at, seed)
+
+
+def test_without_that_rule_a_cut_destroys_the_database(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "make_log_durable", lambda *_: None)
+
+    outcomes = set()
+    for seed in range(10):
+        (tmp_path / f"life {seed}").mkdir()
+        at = Disk(tmp_path / f"life {seed}")
+        outcomes.add(syncs_fail_twice_then_cut(at, seed))
+        at.world.abandon()
+        at.disk.close()
+
+    assert False in outcomes

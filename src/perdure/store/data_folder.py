@@ -137,11 +137,13 @@ class DataFolder:
         opened = self._stores.get(namespace_id)
         if opened is None:
             opened = self._stores[namespace_id] = asyncio.ensure_future(self._open_store(namespace_id))
-            opened.add_done_callback(partial(self._forget_if_failed, namespace_id))
+            opened.add_done_callback(partial(self._store_opened, namespace_id))
         return await asyncio.shield(opened)
 
-    def _forget_if_failed(self, namespace_id: str, opened: "asyncio.Future[SqliteStore]") -> None:
-        if (opened.cancelled() or opened.exception() is not None) and self._stores.get(namespace_id) is opened:
+    def _store_opened(self, namespace_id: str, opened: "asyncio.Future[SqliteStore]") -> None:
+        if not opened.cancelled() and opened.exception() is None:
+            self._look_after_stores()
+        elif self._stores.get(namespace_id) is opened:
             del self._stores[namespace_id]
 
     async def _open_store(self, namespace_id: str) -> SqliteStore:
@@ -168,7 +170,6 @@ class DataFolder:
             released=lock.release,
         )
         self._seen[namespace_id] = store.activity, self._clock.monotonic()
-        self._look_after_stores()
         return store
 
     def _opened(self) -> dict[str, SqliteStore]:
@@ -180,6 +181,8 @@ class DataFolder:
 
     def _look_after_stores(self) -> None:
         """Lets stores rest that were idle for a while, and the longest idle ones if too many are open."""
+        if self._refusal is not None:
+            return
         now = self._clock.monotonic()
         awake = {namespace_id: store for namespace_id, store in self._opened().items() if not store.resting}
         for namespace_id, store in awake.items():

@@ -226,8 +226,9 @@ class SqliteStore:
         self._upkeep.rest()
 
     async def close(self) -> None:
-        if self._refusal is None or not isinstance(self._refusal, ForkedChild):
-            await self._upkeep.close()
+        if isinstance(self._refusal, ForkedChild):
+            return
+        await self._upkeep.close()
         self._refuse(_closed(self._where))
         await run_job(self._committer, self._released)
 

@@ -183,6 +183,7 @@ class Upkeep:
         group = self._layers.seal()
         assert group is not None, "a group's turn without a group"
         self._submit(Turn.GROUP, partial(writer.commit, group), partial(self._committed, group))
+        self._reports.room_changed()
 
     def _committed(self, group: Group, result: int | BaseException) -> None:
         if isinstance(result, BaseException):
