@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 from perdure.cli.main import main as perdure
@@ -46,12 +47,16 @@ def post_the_documents_text(port: int) -> None:
     client = http.client.HTTPConnection(HOST, port, timeout=START_S_MAX)
     try:
         client.request("POST", PATH, body=TEXT, headers={"content-type": "text/plain"})
-        answer = client.getresponse().read().decode()
+        response = client.getresponse()
+        answer = response.read().decode()
     except (OSError, http.client.HTTPException) as error:
         print(f"demo: the POST got no answer: {error!r}", file=sys.stderr, flush=True)
         return
     finally:
         client.close()
+    if response.status != HTTPStatus.OK:
+        print(f"demo: the POST was answered with {response.status}: {answer}", file=sys.stderr, flush=True)
+        return
     print(
         f"\n{answer}\n"
         "\nThat was the answer to the first line; the second reads the text back, also after kill -9 and a new start:\n"
