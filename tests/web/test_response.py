@@ -1,5 +1,6 @@
 """Responses (runtime 10.2): only what HTTP allows can be made."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from perdure.model.errors import WrongType, WrongValue
-from perdure.web import Headers, Response
+from perdure.web import Headers, Request, Response
 
 
 async def stream() -> AsyncIterator[bytes]:
@@ -92,6 +93,31 @@ def test_a_redirect_needs_an_absolute_url_and_its_own_statuses() -> None:
         Response.redirect("/a")
     with pytest.raises(WrongValue, match="is no redirect"):
         Response.redirect("http://a/", 200)
+
+
+@pytest.mark.parametrize("read_headers_first", [False, True])
+def test_the_caller_gets_the_body_the_url_and_fixed_headers(read_headers_first: bool) -> None:
+    async def main() -> None:
+        for headers in (None, {"a": "1"}):
+            response = Response("x", 404, status_text="Gone Fishing", headers=headers)
+            if read_headers_first:
+                assert response.headers
+            seen = Response.for_caller(response, Request("http://A/b"), response.take_body())
+            assert (seen.status, seen.status_text, seen.url, seen.redirected) == (
+                404,
+                "Gone Fishing",
+                "http://a/b",
+                False,
+            )
+            assert dict(seen.headers) == {**(headers or {}), "content-type": "text/plain;charset=UTF-8"}
+            assert seen.headers.immutable
+            clone = seen.clone()
+            assert (clone.url, clone.headers.immutable) == ("http://a/b", True)
+            assert await seen.text() == await clone.text() == "x"
+            response.headers["late"] = "1"
+            assert "late" not in seen.headers
+
+    asyncio.run(main())
 
 
 def test_a_received_response_says_where_it_came_from() -> None:

@@ -80,6 +80,24 @@ class Response(Message):
         return response
 
     @staticmethod
+    def for_caller(response: "Response", request: Request, content: Content) -> "Response":
+        """A response that an object or service returned, as its caller sees it: about this request, with fixed headers.
+
+        content: what the response's body was, taken from it, or a stream in its place.
+        """
+        seen = Response.__new__(Response)
+        seen._status = response._status
+        seen._status_text = response._status_text
+        seen._url = ""
+        seen._request = request
+        seen._redirected = False
+        seen._start(content, response._implied_type, None)
+        headers = response._headers
+        if headers is not None:
+            seen._headers = headers.frozen()
+        return seen
+
+    @staticmethod
     def from_json(data: Any, *, status: int | HTTPStatus = 200, headers: HeadersInit | None = None) -> "Response":
         """A response with `data` in JSON, and its content type unless `headers` has one. UnsupportedValue if not."""
         response = Response(encoded_json(data), status, headers=headers)
