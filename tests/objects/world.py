@@ -71,6 +71,8 @@ class Call(Event):
 
     __slots__ = ("args", "method", "op")
 
+    size_bytes = 100
+
     def __init__(self, method: str | Callable[..., Any], args: tuple[Any, ...]) -> None:
         super().__init__()
         self.method, self.args, self.op = method, args, Op()
@@ -78,10 +80,6 @@ class Call(Event):
     @property
     def what(self) -> str:
         return f"{self.method}()"
-
-    @property
-    def size_bytes(self) -> int:
-        return 100
 
     @property
     def awaited(self) -> bool:

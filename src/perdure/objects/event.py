@@ -16,6 +16,9 @@ class Event(ABC):
 
     __slots__ = ("chain",)
 
+    size_bytes: int
+    """What it counts against `Limits.queue_bytes` while it waits."""
+
     def __init__(self) -> None:
         member = CURRENT.get()
         self.chain: tuple[Link, ...] = ()
@@ -39,11 +42,6 @@ class Event(ABC):
     @abstractmethod
     def what(self) -> str:
         """For messages: `increment()`, `fetch GET /x`."""
-
-    @property
-    @abstractmethod
-    def size_bytes(self) -> int:
-        """What it counts against `Limits.queue_bytes` while it waits."""
 
     @abstractmethod
     def run(self, target: object) -> Any:

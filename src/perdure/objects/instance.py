@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from threading import get_ident
+from types import CoroutineType
 from typing import Any, Protocol
 
 from perdure.core.clock import Cancellable, Clock
@@ -133,7 +134,10 @@ class Instance:
                 raise
         else:
             self.events -= 1
-            self.rows.release_when_confirmed(_Resolution(event, packed))
+            if self.rows.all_confirmed:
+                event.resolve(packed)
+            else:
+                self.rows.release_when_confirmed(_Resolution(event, packed))
         finally:
             task, member.task = member.task, None  # the task's context holds the member: no cycle is left behind
             self.forget_task(task)
@@ -153,7 +157,7 @@ class Instance:
         if self._activation is not None:
             await self._activate(self._activation, member)
         result = event.run(self.object)
-        if inspect.isawaitable(result):
+        if type(result) is CoroutineType or inspect.isawaitable(result):
             result = await result
         return event.pack(result)
 

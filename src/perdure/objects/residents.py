@@ -106,7 +106,7 @@ class Residents:
             except PerdureError as error:
                 event.reject(error)
                 return
-        refused = self._refusal(instance, event)
+        refused = self._refusal(instance, event) if instance.queued or event.chain else None
         if refused is not None:
             event.reject(refused)
         elif self._backlog or not self.store.has_room:

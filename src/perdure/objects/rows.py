@@ -289,9 +289,14 @@ class Rows:
             retires=unit.retires,
         )
 
+    @property
+    def all_confirmed(self) -> bool:
+        """Every sealed write that an output may reveal is durable."""
+        return self._store.may_leave(self._id.raw, self.confirmed_position)
+
     def release_when_confirmed(self, release: Release) -> None:
         """Call `release` once every sealed write that it may reveal is durable: now, if all are."""
-        if self._store.may_leave(self._id.raw, self.confirmed_position):
+        if self.all_confirmed:
             release(None)
         else:
             self._store.when_durable(self._id.raw, self.confirmed_position, release)
@@ -302,7 +307,7 @@ class Rows:
         return (
             (self.unit is None or not self.unit.confirmed or self.in_transaction)
             and self.shut_by is None
-            and self._store.may_leave(self._id.raw, self.confirmed_position)
+            and self.all_confirmed
         )
 
     def hold(self, release: Release) -> None:

@@ -47,7 +47,7 @@ class _Call(Event):
 class MethodCall(_Call):
     """`stub.method(...)`."""
 
-    __slots__ = ("_args", "_kwargs", "_method", "_size_bytes")
+    __slots__ = ("_args", "_kwargs", "_method", "size_bytes")
 
     def __init__(
         self,
@@ -64,15 +64,11 @@ class MethodCall(_Call):
         self._method = method
         self._args = args
         self._kwargs = kwargs
-        self._size_bytes = size_bytes
+        self.size_bytes = size_bytes
 
     @property
     def what(self) -> str:
         return f"{self._method}()"
-
-    @property
-    def size_bytes(self) -> int:
-        return self._size_bytes
 
     def run(self, target: object) -> Any:
         return self._home.spec.method(target, self._method)(*self._args, **self._kwargs)
@@ -86,6 +82,8 @@ class PropertyRead(_Call):
 
     __slots__ = ("_name",)
 
+    size_bytes = 0
+
     def __init__(self, home: Home, op: Op[Any], name: str) -> None:
         super().__init__(home, op)
         self._name = name
@@ -93,10 +91,6 @@ class PropertyRead(_Call):
     @property
     def what(self) -> str:
         return f"reading {self._name}"
-
-    @property
-    def size_bytes(self) -> int:
-        return 0
 
     def run(self, target: object) -> Any:
         return self._home.spec.read(target, self._name)
@@ -110,6 +104,8 @@ class Fetch(_Call):
 
     __slots__ = ("_request",)
 
+    size_bytes = REQUEST_BYTES
+
     def __init__(self, home: Home, op: Op[Any], request: Request) -> None:
         super().__init__(home, op)
         self._request = request
@@ -117,10 +113,6 @@ class Fetch(_Call):
     @property
     def what(self) -> str:
         return f"fetch {self._request.method} {self._request.path}"
-
-    @property
-    def size_bytes(self) -> int:
-        return REQUEST_BYTES
 
     def run(self, target: object) -> Any:
         hook = self._home.spec.hooks.get("fetch")
@@ -142,6 +134,4 @@ class Fetch(_Call):
         content = response.take_body()
         if content is not None and not isinstance(content, bytes):
             content = pump(content)  # its chunks come from the object: each passes the gates
-        return Response.received(
-            response.status, response.status_text, response.headers, content, url=self._request.url
-        )
+        return Response.for_caller(response, self._request, content)

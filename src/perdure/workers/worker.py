@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from pathlib import Path
+from types import CoroutineType
 from typing import Any
 
 from perdure.core.clock import Clock
@@ -80,10 +81,11 @@ class Worker:
         ctx = ExecutionContext(self._background)
         try:
             result = handler.call(request, self.env, ctx)
-            if not isinstance(result, Response):
-                if isawaitable(result):
+            if type(result) is not Response:
+                if type(result) is CoroutineType or isawaitable(result):
                     result = await result
-                result = as_response(result, handler.label)
+                if type(result) is not Response:
+                    result = as_response(result, handler.label)
             return result
         except ObjectAborted as aborted:
             raise ObjectReset(
