@@ -5,8 +5,11 @@ import contextvars
 import sys
 import threading
 
+import aiohttp
 import anyio
+import httpx
 import pytest
+import uvloop
 
 from perdure.core.gate import InputGate
 from perdure.model.errors import ObjectReset
@@ -445,7 +448,6 @@ def test_the_driver_works_in_debug_mode(world: World):
 
 
 def test_the_driver_works_on_uvloop(tmp_path):
-    uvloop = pytest.importorskip("uvloop")
     world = World(tmp_path, uvloop.new_event_loop)
 
     async def scenario():
@@ -545,3 +547,52 @@ def test_what_a_step_wrote_is_sealed_when_it_ends_not_when_the_turn_of_the_loop_
         return await watched.call(lambda self: dict(self.kv.list()))
 
     assert world.run(scenario) == {"a": 1}
+
+
+async def _serve_once(reader, writer):
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello")
+    await writer.drain()
+    writer.close()
+
+
+async def by_httpx(url):
+    async with httpx.AsyncClient() as client:
+        return (await client.get(url)).text
+
+
+async def by_aiohttp(url):
+    async with aiohttp.ClientSession() as session, session.get(url) as reply:
+        return await reply.text()
+
+
+@pytest.mark.parametrize("client", [by_httpx, by_aiohttp], ids=lambda client: client.__name__)
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_after_an_http_client_of_others_code_goes_on_inside_its_gate(tmp_path, client, loop):
+    world = World(tmp_path, asyncio.SelectorEventLoop if loop == "asyncio" else uvloop.new_event_loop)
+    order = []
+
+    async def scenario():
+        server = await asyncio.start_server(_serve_once, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        watched = await world.get(Watched)
+
+        async def fetches(self):
+            async with self.ctx.critical_section():
+                self.look()
+                text = await client(url)
+                self.look()
+                order.append(text)
+            text = await client(url)
+            self.look()
+            order.append("second")
+
+        fetching = watched.call(fetches)
+        other = watched.call(lambda self: order.append("other"))
+        await fetching
+        await other
+        server.close()
+        await server.wait_closed()
+
+    world.run(scenario)
+    assert order == ["hello", "other", "second"]

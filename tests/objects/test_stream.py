@@ -1,6 +1,7 @@
 """A streamed body is produced inside its object and read anywhere."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -107,6 +108,28 @@ def test_a_reader_that_goes_away_ends_the_producer(world: World):
         body = await stream(world, lambda self: chunks(self))
         await anext(body)
         await body.aclose()
+        await settle()
+
+    world.run(scenario)
+    assert ended == [1]
+
+
+def test_a_stream_that_nobody_ever_reads_ends_its_producer(world: World):
+    ended = []
+
+    async def chunks(self):
+        try:
+            for n in range(10):
+                yield n
+        finally:
+            ended.append(1)
+
+    async def scenario():
+        body = await stream(world, lambda self: chunks(self))
+        await settle()
+        assert not ended
+        del body
+        gc.collect()
         await settle()
 
     world.run(scenario)

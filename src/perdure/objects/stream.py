@@ -80,23 +80,47 @@ class _Channel(Generic[T]):
         if future is not None and not future.done():
             future.set_result(None)
 
-    async def read(self) -> AsyncIterator[T]:
-        try:
-            while True:
-                while not self._chunks:
-                    if self._failed is not None:
-                        raise self._failed
-                    if self._ended:
-                        return
-                    self._reader = asyncio.get_running_loop().create_future()
-                    await self._reader
-                chunk = self._chunks.pop()
-                self._wake(self._room)
-                yield chunk
-        finally:
-            self._end(Disconnected(what="the reader of this body has gone"))
-            if self._task is not None:
-                self._task.cancel()
+    async def next(self) -> T:
+        """The next chunk for the reader; StopAsyncIteration at the end, or what the producer raised."""
+        while not self._chunks:
+            if self._failed is not None:
+                raise self._failed
+            if self._ended:
+                raise StopAsyncIteration
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        chunk = self._chunks.pop()
+        self._wake(self._room)
+        return chunk
+
+    def abandon(self) -> None:
+        """Nobody reads any more: the producer ends, in its object."""
+        self._end(Disconnected(what="the reader of this body has gone", where=self._member.instance.label))
+        if self._task is not None:
+            self._task.cancel()
+
+    def abandon_later(self) -> None:
+        """The same, from wherever the collector found the reader."""
+        if not self._ended and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.abandon)
+
+
+class _Stream(AsyncIterator[T]):
+    """The reader's end. One that is dropped unread ends the producer as well."""
+
+    __slots__ = ("_channel",)
+
+    def __init__(self, channel: _Channel[T]) -> None:
+        self._channel = channel
+
+    async def __anext__(self) -> T:
+        return await self._channel.next()
+
+    async def aclose(self) -> None:
+        self._channel.abandon()
+
+    def __del__(self) -> None:
+        self._channel.abandon_later()
 
 
 def pump(source: AsyncIterable[T]) -> AsyncIterator[T]:
@@ -109,4 +133,4 @@ def pump(source: AsyncIterable[T]) -> AsyncIterator[T]:
         return aiter(source)
     channel: _Channel[T] = _Channel(member)
     channel.start(source)
-    return channel.read()
+    return _Stream(channel)
