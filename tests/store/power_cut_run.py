@@ -126,7 +126,7 @@ class Life:
 
     def checkpoint(self) -> None:
         upkeep = self.world.store._upkeep
-        if upkeep._writer is not None and not upkeep._lane.busy and not upkeep._halted:
+        if upkeep.connections.writer is not None and not upkeep._lane.busy and not upkeep._halted:
             upkeep._checkpoint(whole=False)
 
     def trouble(self) -> None:

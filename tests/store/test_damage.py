@@ -133,7 +133,7 @@ def test_the_checksums_do_not_become_the_default_of_the_hosting_program():
 def test_every_page_of_a_new_store_has_room_for_its_checksum(tmp_path):
     world = World(tmp_path / "store")
 
-    connection = world.store._upkeep.reader().connection
+    connection = world.store._upkeep.tables().connection
     assert connection.reserve_bytes() == 8
     assert connection.pragma("checksum_verification") == "1"
     world.abandon()

@@ -271,7 +271,7 @@ def test_without_that_rule_it_would_come_back(at, monkeypatch):
 
 
 def test_another_program_that_holds_the_database_fails_a_group_and_no_more(at, monkeypatch):
-    at.store._upkeep._writer.connection.set_busy_timeout(0)
+    at.store._upkeep.connections.writer.connection.set_busy_timeout(0)
     other = apsw.Connection(str(at.world.place.database), vfs=at.disk.file_system)
     other.execute("BEGIN IMMEDIATE")
     answers = at.answer(A, at.world.put(A, 1, k=b"2"))
@@ -299,13 +299,13 @@ def test_a_sweep_that_fails_is_left_for_the_next_start(at):
         if point in failing:
             raise apsw.FullError("planned")
 
-    at.store._upkeep._writer._at = fail
+    at.store._upkeep.connections.writer._at = fail
     at.world.quiet()
 
     assert at.world.failures == []
     at.cut()
     at.world.quiet()
-    rows = at.store._upkeep.reader().connection.execute("SELECT count(*) FROM kv WHERE generation = 1").get
+    rows = at.store._upkeep.tables().connection.execute("SELECT count(*) FROM kv WHERE generation = 1").get
     assert rows == 0
 
 

@@ -51,7 +51,7 @@ def test_a_quiet_store_has_an_empty_log_and_empty_layers(world):
 
     world.quiet()
 
-    rows = world.store._upkeep.reader().connection.execute("SELECT count(*) FROM log").get
+    rows = world.store._upkeep.tables().connection.execute("SELECT count(*) FROM log").get
     assert before.layer_bytes > 0 and before.apply_slices == 0
     assert rows == 0
     assert world.store.counters().layer_bytes == 0
@@ -107,7 +107,7 @@ def test_rows_of_a_retired_generation_are_swept_in_slices(world):
 
     world.quiet()
 
-    connection = world.store._upkeep.reader().connection
+    connection = world.store._upkeep.tables().connection
     assert world.store.counters().rows_swept == 1_000
     assert connection.execute("SELECT count(*) FROM kv").get == 0
     assert connection.execute("SELECT count(*) FROM retired").get == 0

@@ -1,7 +1,7 @@
 """The file system under every database: SQLite's own, with a checksum in each page that every read verifies.
 
 A flipped bit on the disk is an error at the read that meets it, never a wrong value. The checksums come from SQLite's
-`cksumvfs`, which every wheel of apsw brings along (docs/decisions/0010-page-checksums.md). See
+`cksumvfs`, which every wheel of apsw brings along (docs/decisions/0010-pages-carry-checksums.md). See
 tests/store/test_damage.py.
 """
 

@@ -99,7 +99,8 @@ class SqliteStore:
     @property
     def has_room(self) -> bool:
         layers = self._layers
-        return (
+        # Once it is off, whoever waits must go on and be refused: there will be no room.
+        return self._refusal is not None or (
             layers.size_bytes <= LAYERS_BYTES_MAX
             and layers.gathering_bytes <= GATHERING_BYTES_MAX
             and not self._upkeep.reopening
@@ -194,7 +195,7 @@ class SqliteStore:
         if threading.get_ident() != self._thread:
             raise _wrong_thread()
         self._table_reads += 1
-        return self._upkeep.reader()
+        return self._upkeep.tables()
 
     def _failed_read(self, error: BaseException, generation: int, key: str | None) -> StorageBroken:
         try:
@@ -235,7 +236,7 @@ class SqliteStore:
     def poison(self) -> None:
         """This is a forked child: every use raises ForkedChild from now on, and nothing is flushed or closed."""
         self._refusal = _forked(self._where)
-        self._upkeep.leak()
+        self._upkeep.connections.leak()
 
     @property
     def _where(self) -> str:

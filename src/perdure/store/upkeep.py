@@ -7,15 +7,13 @@ tests/store/test_faults.py and test_upkeep.py.
 """
 
 import asyncio
-import contextlib
-import ctypes
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
 import apsw
 
-from perdure.core.clock import Cancellable, Clock
+from perdure.core.clock import Clock
 from perdure.core.layers import Group, Layers
 from perdure.core.writer_turns import Turn, WriterTurns
 from perdure.model.errors import PerdureError, StorageBroken
@@ -32,11 +30,12 @@ from perdure.store.bounds import (
     WAL_PAGES_MAX,
 )
 from perdure.store.committer import Committer, Lane, run_job
-from perdure.store.connection import close_untouched
+from perdure.store.connections import Connections, close_checkpointed, close_in_trouble
 from perdure.store.crash_point import CrashPoint
-from perdure.store.files import Files, Place, close_all, open_background, open_files, open_reader, reopen_files
+from perdure.store.files import Files, Place, open_files, reopen_files
 from perdure.store.interface import StoreCounters
 from perdure.store.reader import Reader
+from perdure.store.timers import Timers
 from perdure.store.trouble import Trouble, failed_commit, store_off, trouble_of
 from perdure.store.writer import Writer
 
@@ -71,6 +70,7 @@ class Upkeep:
     ) -> None:
         self.counters = StoreCounters()
         self.reopening = False
+        self.connections = Connections(place, files)
         self._reports = reports
         self._layers = layers
         self._place = place
@@ -79,9 +79,6 @@ class Upkeep:
         self._committer = committer
         self._lane = Lane(background)
         self._turns = WriterTurns(apply_bytes_min=APPLY_BYTES_MIN, layers_bytes_max=LAYERS_BYTES_MAX, slice_s=SLICE_S)
-        self._writer: Writer | None = files.writer
-        self._reader: Reader | None = files.reader
-        self._background: Reader | None = files.background
         self._retired = files.retired
         self._busy = False
         """A job of the writer runs."""
@@ -90,7 +87,7 @@ class Upkeep:
         self._awake = False
         self._quiet = False
         self._touched = False
-        self._timers: dict[Callable[[], None], Cancellable] = {}
+        self._timers = Timers(clock)
         self._fence_failures = 0
         self._fence_waits = False
         self._apply_failures = 0
@@ -124,19 +121,19 @@ class Upkeep:
             self._reopen(self._trouble)
             return
         turn = self._next_turn()
-        if self._writer is None:
+        if self.connections.writer is None:
             if turn is not Turn.NOTHING:
                 self._open()
             else:
                 self._nothing_to_do()
-        elif self._wal_is_too_long(self._writer):
+        elif self._wal_is_too_long(self.connections.writer):
             self._checkpoint(whole=True)
         elif turn is Turn.GROUP:
-            self._commit(self._writer)
+            self._commit(self.connections.writer)
         elif turn is Turn.APPLY:
-            self._apply(self._writer)
+            self._apply(self.connections.writer)
         elif turn is Turn.SWEEP:
-            self._sweep(self._writer)
+            self._sweep(self.connections.writer)
         else:
             self._nothing_to_do()
 
@@ -145,7 +142,7 @@ class Upkeep:
         return self._turns.next(
             group=layers.wants_group and (layers.gathering_bytes > 0 or not (self._fence_waits or self._closing)),
             apply_bytes=0 if self._apply_stands else layers.durable_bytes,
-            applying=self._writer is not None and self._writer.applying is not None,
+            applying=self.connections.writer is not None and self.connections.writer.applying is not None,
             sweep=self._retired is not None,
             quiet=self._quiet or self._closing,
         )
@@ -221,7 +218,7 @@ class Upkeep:
         self._fence_failures += 1
         if self._fence_failures > 1:
             self._fence_waits = True
-            self._call_later(_retry_s(self._fence_failures - 1), self._fence_may_go)
+            self._timers.call_later(_retry_s(self._fence_failures - 1), self._fence_may_go)
 
     def _fence_may_go(self) -> None:
         self._fence_waits = False
@@ -275,7 +272,7 @@ class Upkeep:
         else:
             self._apply_failures += 1
             self._apply_waits = True
-            self._call_later(_retry_s(self._apply_failures), self._apply_may_go)
+            self._timers.call_later(_retry_s(self._apply_failures), self._apply_may_go)
 
     def _apply_may_go(self) -> None:
         self._apply_waits = False
@@ -305,7 +302,7 @@ class Upkeep:
 
     def _after_writing(self) -> None:
         """Looks whether a checkpoint is worth it, and makes sure that a quiet moment is noticed."""
-        writer = self._writer
+        writer = self.connections.writer
         if writer is None or self._halted:
             return
         if writer.wal_pages < self._backfilled:
@@ -314,12 +311,12 @@ class Upkeep:
             self._checkpoint(whole=False)
         if self._layers.durable_bytes and self._quiet_passed not in self._timers and not self._closing:
             self._touched = False
-            self._call_later(APPLY_IDLE_S, self._quiet_passed)
+            self._timers.call_later(APPLY_IDLE_S, self._quiet_passed)
 
     def _quiet_passed(self) -> None:
         if self._touched:
             self._touched = False
-            self._call_later(APPLY_IDLE_S, self._quiet_passed)
+            self._timers.call_later(APPLY_IDLE_S, self._quiet_passed)
         else:
             self._quiet = True
             self._go_on()
@@ -337,11 +334,11 @@ class Upkeep:
     def _checkpoint(self, *, whole: bool) -> None:
         if whole:
             self._busy = True
-            self._whole_tried = self._writer.wal_pages if self._writer is not None else 0
+            self._whole_tried = self.connections.writer.wal_pages if self.connections.writer is not None else 0
 
         def job() -> tuple[int, int]:
             self._at(CrashPoint.BEFORE_CHECKPOINT)
-            pages = self._background_tables().connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            pages = self.connections.background_tables().connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._at(CrashPoint.AFTER_CHECKPOINT)
             return pages
 
@@ -352,7 +349,7 @@ class Upkeep:
             self._busy = False
         if isinstance(result, BaseException):
             # Nothing is lost, the log is still there; but a disk that cannot sync is looked into.
-            self._backfilled = self._writer.wal_pages if self._writer is not None else 0
+            self._backfilled = self.connections.writer.wal_pages if self.connections.writer is not None else 0
             if trouble_of(result) is Trouble.IO:
                 self._trouble = result
         else:
@@ -366,10 +363,10 @@ class Upkeep:
         """Closes everything, opens it on new descriptors and looks what is there; off if that fails."""
         self._trouble = None
         self._halted = self.reopening = True
-        connections = self._take_connections()
+        connections = self.connections.take_all()
 
         def job() -> Files:
-            _close_in_trouble(connections)
+            close_in_trouble(connections)
             return reopen_files(self._place, self._layers.durable)
 
         self._lane.when_idle(lambda: self._committer.submit(job, partial(self._reopened, error)))
@@ -388,40 +385,32 @@ class Upkeep:
 
     def _turn_off(self, error: BaseException) -> None:
         self._halted = True
-        connections = self._take_connections()
-        self._cancel_timers()
+        connections = self.connections.take_all()
+        self._timers.cancel_all()
         self._reports.turned_off(self._layers.give_up(), store_off(error, str(self._place.folder)))
         self._lane.when_idle(
-            lambda: self._committer.submit(partial(_close_in_trouble, connections), lambda _: self._nothing_to_do())
+            lambda: self._committer.submit(partial(close_in_trouble, connections), lambda _: self._nothing_to_do())
         )
 
     # Connections
 
-    def reader(self) -> Reader:
-        """The loop's reader, opened here if the store was resting: well below 1 ms, as there is nothing to recover."""
-        if self._reader is None:
-            self._refuse_while_reopening()
-            self._reader = open_reader(self._place)
-        return self._reader
+    def tables(self) -> Reader:
+        """The loop's reader."""
+        self._refuse_while_halted()
+        return self.connections.tables()
 
     async def read_elsewhere(self, read: Callable[[Reader], T]) -> T:
         """What `read` gives, run on another thread over a connection of its own."""
-        self._refuse_while_reopening()
-        return await run_job(self._lane, lambda: read(self._background_tables()))
+        self._refuse_while_halted()
+        return await run_job(self._lane, lambda: read(self.connections.background_tables()))
 
-    def _refuse_while_reopening(self) -> None:
+    def _refuse_while_halted(self) -> None:
         if self._halted:
             raise StorageBroken(
                 what="the store is being opened anew after trouble with the disk",
                 where=str(self._place.folder),
                 next_step="try again in a moment",
             )
-
-    def _background_tables(self) -> Reader:
-        # On the lane's thread. Only jobs of the lane use it, and it is taken away only while the lane is idle.
-        if self._background is None:
-            self._background = open_background(self._place)
-        return self._background
 
     def _open(self) -> None:
         self._busy = True
@@ -436,26 +425,13 @@ class Upkeep:
         self._go_on()
 
     def _take(self, files: Files) -> None:
-        self._writer = files.writer
+        self.connections.adopt(files)
         self._retired = files.retired
         self._backfilled = self._whole_tried = 0
-        if self._reader is None:
-            self._reader = files.reader
-        else:
-            files.reader.close()
-        if self._background is None:
-            self._background = files.background
-        else:
-            files.background.close()
-
-    def _take_connections(self) -> list[apsw.Connection]:
-        users = (self._reader, self._background, self._writer)
-        self._reader = self._background = self._writer = None
-        return [user.connection for user in users if user is not None]
 
     @property
     def resting(self) -> bool:
-        return self._writer is None and not self._busy and not self._halted
+        return self.connections.writer is None and not self._busy and not self._halted
 
     def rest(self) -> None:
         """Closes the connections if nothing is going on."""
@@ -463,7 +439,7 @@ class Upkeep:
         idle = not (self._busy or self._halted or self._lane.busy or self._awake)
         if idle and not layers.size_bytes and not layers.fence_due and self._retired is None and self._trouble is None:
             self._busy = True
-            self._committer.submit(partial(self._close_connections, self._take_connections()), self._rested)
+            self._committer.submit(partial(close_checkpointed, self.connections.take_all(), self._place), self._rested)
 
     def _rested(self, result: BaseException | None) -> None:
         self._busy = False
@@ -471,23 +447,17 @@ class Upkeep:
             self._trouble = result
         self._go_on()
 
-    def _close_connections(self, connections: list[apsw.Connection]) -> None:
-        """On the committer: closing the last connection checkpoints all and removes the write-ahead log."""
-        self._at(CrashPoint.BEFORE_CHECKPOINT)
-        close_all(*(connection.close for connection in connections))
-        self._at(CrashPoint.AFTER_CHECKPOINT)
-
     async def close(self) -> None:
         """Returns when all is applied, as far as the disk lets it, and the connections are closed."""
         if self._closing:
             return
         self._closing = True
-        self._cancel_timers()
+        self._timers.cancel_all()
         drained = asyncio.get_running_loop().create_future()
         self.drain(lambda: drained.set_result(None))
         await drained
         self._halted = True
-        await run_job(self._committer, partial(self._close_connections, self._take_connections()))
+        await run_job(self._committer, partial(close_checkpointed, self.connections.take_all(), self._place))
 
     def drain(self, done: Callable[[], None]) -> None:
         """Calls `done` when nothing is left to do."""
@@ -496,34 +466,6 @@ class Upkeep:
             self._nothing_to_do()
         else:
             self._go_on()
-
-    def leak(self) -> None:
-        """In a forked child: SQLite must never see these connections closed, it would touch the parent's files."""
-        for connection in (self._reader, self._background, self._writer):
-            if connection is not None:
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.connection))
-
-    # Timers
-
-    def _call_later(self, delay_s: float, fn: Callable[[], None]) -> None:
-        def due() -> None:
-            del self._timers[fn]
-            fn()
-
-        if fn in self._timers:
-            self._timers[fn].cancel()
-        self._timers[fn] = self._clock.call_later(delay_s, due)
-
-    def _cancel_timers(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-
-
-def _close_in_trouble(connections: list[apsw.Connection]) -> None:
-    # Closing may fail for the reason that led here. What counts is whether the store can be opened anew.
-    with contextlib.suppress(apsw.Error):
-        close_all(*(partial(close_untouched, connection) for connection in connections))
 
 
 def _retry_s(failures: int) -> float:
