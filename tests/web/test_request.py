@@ -151,7 +151,7 @@ def test_a_placeholder_stands_for_the_network() -> None:
 def test_the_callee_gets_the_body_the_client_and_fixed_headers(streamed: bool) -> None:
     async def main() -> None:
         request = received(content=stream() if streamed else b"body")
-        callee = Request.for_callee(request)
+        callee = Request.for_callee(request, request.take_body())
         assert (callee.method, callee.url, callee.client_ip) == ("POST", "http://test/a?b=c", "192.0.2.7")
         assert dict(callee.headers) == {"host": "test", "x": "y"}
         assert callee.headers.immutable
@@ -163,7 +163,7 @@ def test_the_callee_gets_the_body_the_client_and_fixed_headers(streamed: bool) -
 
 def test_the_callee_of_a_made_request_does_not_see_later_changes() -> None:
     request = Request("http://a/", method="POST", headers={"a": "1"}, body="x")
-    callee = Request.for_callee(request)
+    callee = Request.for_callee(request, request.take_body())
     request.headers["a"] = "2"
 
     assert dict(callee.headers) == {"a": "1", "content-type": "text/plain;charset=UTF-8"}
@@ -176,7 +176,7 @@ def test_a_used_request_has_no_callee() -> None:
         request = received()
         await request.text()
         with pytest.raises(BodyUsed):
-            Request.for_callee(request)
+            Request.for_callee(request, request.take_body())
 
     asyncio.run(main())
 

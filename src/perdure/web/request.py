@@ -101,8 +101,11 @@ class Request(Message):
         return request
 
     @staticmethod
-    def for_callee(request: "Request") -> "Request":
-        """The same request as the object or service sees that it is sent to: its body moves, its headers are fixed."""
+    def for_callee(request: "Request", content: Content) -> "Request":
+        """The same request as the object or service sees that it is sent to: its headers are fixed.
+
+        content: what the request's body was, taken from it, or a stream in its place.
+        """
         callee = Request.__new__(Request)
         callee._method = request._method
         callee._origin = request._origin
@@ -114,7 +117,7 @@ class Request(Message):
         callee._url = request._url
         callee._path = request._path
         callee._query = None
-        callee._content = request.take_body()
+        callee._content = content
         callee._implied_type = callee._reader = None
         callee._used = False
         callee._headers = None if callee._fields is not None else request.headers.frozen()

@@ -68,10 +68,11 @@ class Stub:
         """
         if not isinstance(input, Request) or method is not None or headers is not None or body is not None:
             input = Request(input, method=method, headers=headers, body=body)
-        if CURRENT.get() is not None:
-            input = _pumped(input)
+        content = input.take_body()
+        if content is not None and not isinstance(content, bytes):
+            content = pump(content)  # one that an object's code produces passes that object's gates
         op: Op[Response] = Op()
-        self._send(Fetch(self._home, op, Request.for_callee(input)))
+        self._send(Fetch(self._home, op, Request.for_callee(input, content)))
         return op
 
     if not TYPE_CHECKING:
@@ -149,11 +150,3 @@ def stub_of(obj: object, /) -> Stub:
         what=f"stub_of() takes a stub, not {type(obj).__name__}",
         next_step="pass what a namespace gave: `stub_of(env.ROOMS[name])`",
     )
-
-
-def _pumped(request: Request) -> Request:
-    """A request that an object sends: a streamed body is produced by its code, so it passes the object's gates."""
-    content = request.take_body()
-    if content is None:
-        return request
-    return Request(request, body=content if isinstance(content, bytes) else pump(content))
