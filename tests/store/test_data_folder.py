@@ -10,6 +10,7 @@ import pytest
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.model.errors import StoreBroken
 from perdure.store import data_folder as module
+from perdure.store import file_system
 from perdure.store.catalog import MigrationPlan
 from perdure.store.crash_point import CrashPoint
 from tests.store.contract import durable
@@ -274,3 +275,26 @@ def test_closing_waits_for_a_store_that_is_being_opened(tmp_path):
             store.append(unit(b"v"))
 
     with_folder(tmp_path / "data", scenario)
+
+
+def test_a_catalog_that_cannot_be_read_or_written_says_so(tmp_path):
+    async def scenario(folder):
+        folder._catalog.connection.execute("DROP TABLE migration")
+
+        with pytest.raises(StoreBroken, match="cannot be read"):
+            await folder.tag("worker")
+        with pytest.raises(StoreBroken, match="not recorded"):
+            await folder.apply("worker", MigrationPlan(creates=["A"], new_tag="v1"))
+        assert await folder.namespaces() == []
+
+    with_folder(tmp_path / "data", scenario)
+
+
+def test_without_the_checksum_extension_nothing_is_opened(monkeypatch):
+    def missing(_connection, name):
+        raise file_system.apsw.sqlite_extra.NotAvailable(f"{name} is not included")
+
+    monkeypatch.setattr(file_system.apsw.sqlite_extra, "load", missing)
+
+    with pytest.raises(StoreBroken, match="pip install"):
+        file_system._register()

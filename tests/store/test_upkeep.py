@@ -6,7 +6,7 @@ import pytest
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.layers import Layers
-from perdure.model.errors import StorageBroken, WrongThread
+from perdure.model.errors import StorageBroken, StoreBroken, WrongThread
 from perdure.store import sqlite_store, upkeep
 from tests.store.world import World
 
@@ -312,3 +312,25 @@ def test_one_caller_that_raises_does_not_keep_the_others_waiting(world):
         world.settle()
 
     assert told == [None]
+
+
+def test_a_store_that_cannot_be_opened_after_its_rest_is_tried_once_more_and_then_off(tmp_path):
+    world = World(tmp_path / "store")
+    world.register(A, 1, k=b"v")
+    world.quiet()
+    world.store.rest()
+    world.settle()
+    path = world.place.database
+    content = path.read_bytes()
+
+    path.write_bytes(b"not a database" * 1_000)
+    world.put(A, 1, k=b"2")
+    world.settle()
+
+    [(objects, error)] = world.failures
+    assert objects == {A}
+    assert isinstance(error, StoreBroken)
+    path.write_bytes(content)
+    again = World(tmp_path / "store")
+    assert again.store.get(1, "k") == b"v"
+    again.abandon()

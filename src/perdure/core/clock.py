@@ -1,6 +1,6 @@
 """Time as everything in Perdure sees it: injected, so that a test moves it by hand and a schedule replays.
 
-Nothing below `host/` reads the real clock or calls the loop's timers by itself. See tests/store/test_schedule.py.
+Nothing below `host/` reads the real clock or calls the loop's timers by itself. See tests/store/test_model.py.
 """
 
 from collections.abc import Callable

@@ -31,6 +31,10 @@ IN_TABLE: Final = Elsewhere.TABLE
 InTable = Literal[Elsewhere.TABLE]
 
 
+# What a group weighs beside its entries: an empty one has a row in the log too, and wants to be applied.
+GROUP_BYTES = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Entries that become durable together, in order of their appends. A fence may hold none."""
@@ -140,7 +144,9 @@ class Layers:
         if not self.wants_group:
             return None
         self._sealed += 1
-        group = Group(self._sealed, tuple(self._gathering), self._gathering_bytes, self.fence_due)
+        self.size_bytes += GROUP_BYTES
+        size_bytes = self._gathering_bytes + GROUP_BYTES
+        group = Group(self._sealed, tuple(self._gathering), size_bytes, self.fence_due)
         self._gathering, self._gathering_bytes = [], 0
         self._in_flight = group
         return group

@@ -2,7 +2,7 @@
 
 The rows of a batch may be committed in several transactions: until the log rows go, in the last ones, a crash finds the
 groups in the log and writes the same values again. So a step may end anywhere, and a batch of 64 MiB delays no commit
-by more than a slice. See tests/store/test_apply.py.
+by more than a slice. See tests/store/test_recovery.py.
 """
 
 from collections.abc import Iterator, Sequence

@@ -5,7 +5,6 @@ passed its page's checksum; if it has not, the damage is named. See tests/store/
 tests/store/test_damage.py.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -41,15 +40,6 @@ class Reader:
     def get(self, generation: int, key: str) -> bytes | None:
         rows = self._all(_GET, (generation, key))
         return rows[0][0] if rows else None
-
-    def get_many(self, generation: int, keys: Sequence[str]) -> dict[str, bytes]:
-        """In the order of `keys`; the missing left out."""
-        found: dict[str, bytes] = {}
-        for key in keys:
-            value = self.get(generation, key)
-            if value is not None:
-                found[key] = value
-        return found
 
     def scan(self, generation: int, keys: KeyRange, *, extra: int = 0) -> list[tuple[str, bytes]]:
         """The rows in that range, in its order, up to `extra` more than its limit."""

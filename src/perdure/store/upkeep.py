@@ -419,9 +419,9 @@ class Upkeep:
     def _opened(self, result: Files | BaseException) -> None:
         self._busy = False
         if isinstance(result, BaseException):
-            self._turn_off(result)
-            return
-        self._take(result)
+            self._trouble = result  # Once more, with everything that makes sure; off if that fails too.
+        else:
+            self._take(result)
         self._go_on()
 
     def _take(self, files: Files) -> None:
