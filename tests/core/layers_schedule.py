@@ -167,7 +167,7 @@ class Schedule:
 
     def apply(self) -> None:
         if self.applying is None:
-            groups = self.layers.batch(self.random.choice([1, 500, 5_000]))
+            groups = self.layers.batch(self.random.choice([1, 500, 5_000]), self.random.choice([2, 100]))
             if groups:
                 self.applying = groups[-1].position, self.writes(groups)
             return

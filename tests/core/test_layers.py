@@ -135,7 +135,7 @@ def test_rows_leave_the_layers_a_few_at_a_time_and_newer_ones_stay():
     layers = Layers()
     append(layers, entry(A, 1, **{f"k{n}": "1" for n in range(10)}))
     commit(layers)
-    position = layers.batch(1_000_000)[-1].position
+    position = layers.batch(1_000_000, 10)[-1].position
     append(layers, entry(A, 1, k0="2"))
 
     layers.applied(position)
@@ -143,7 +143,7 @@ def test_rows_leave_the_layers_a_few_at_a_time_and_newer_ones_stay():
 
     assert not first
     assert layers.leaving
-    assert layers.batch(1_000_000) == ()
+    assert layers.batch(1_000_000, 10) == ()
     while not layers.let_leave(4):
         pass
     assert layers.value(1, "k0") == b"2"
@@ -192,9 +192,10 @@ def test_a_batch_takes_the_oldest_groups_up_to_a_size_and_at_least_one():
         append(layers, entry(A, 1, k=str(n)))
         commit(layers)
 
-    assert [group.position for group in layers.batch(1)] == [1]
-    assert [group.position for group in layers.batch(400)] == [1, 2]
-    assert [group.position for group in layers.batch(1_000_000)] == [1, 2, 3]
+    assert [group.position for group in layers.batch(1, 10)] == [1]
+    assert [group.position for group in layers.batch(400, 10)] == [1, 2]
+    assert [group.position for group in layers.batch(1_000_000, 2)] == [1, 2]
+    assert [group.position for group in layers.batch(1_000_000, 10)] == [1, 2, 3]
 
 
 def test_a_store_that_gives_up_names_everybody_who_had_something_to_lose():

@@ -21,10 +21,10 @@ class FlatNewestWins(Layers):
 class AppliesTheNewestValue(Layers):
     """Apply takes what the flat map says instead of what the durable groups hold."""
 
-    def batch(self, bytes_max: int) -> tuple[Group, ...]:
+    def batch(self, bytes_max: int, groups_max: int) -> tuple[Group, ...]:
         return tuple(
             Group(group.position, tuple(map(self._newest, group.entries)), group.size_bytes)
-            for group in super().batch(bytes_max)
+            for group in super().batch(bytes_max, groups_max)
         )
 
     def _newest(self, entry: Entry) -> Entry:

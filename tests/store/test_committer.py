@@ -115,3 +115,17 @@ def test_a_lane_goes_on_when_telling_a_result_fails():
     committer.run()
 
     assert seen == [2]
+
+
+def test_a_job_that_outlives_its_loop_ends_quietly():
+    go_on = threading.Event()
+
+    async def scenario() -> CommitterPool:
+        pool = CommitterPool(asyncio.get_running_loop(), threads=1)
+        pool.submit(lambda: go_on.wait(10), lambda _: None)
+        return pool
+
+    pool = asyncio.run(scenario())
+    go_on.set()
+
+    pool.close()

@@ -192,7 +192,7 @@ class Layers:
 
     # Towards the tables
 
-    def batch(self, bytes_max: int) -> tuple[Group, ...]:
+    def batch(self, bytes_max: int, groups_max: int) -> tuple[Group, ...]:
         """The oldest durable groups, at least one if there is any, for apply to write; none while some are leaving."""
         if self._leaving is not None:
             return ()
@@ -200,7 +200,7 @@ class Layers:
         size = 0
         for group in self._groups:
             size += group.size_bytes
-            if chosen and size > bytes_max:
+            if chosen and (size > bytes_max or len(chosen) == groups_max):
                 break
             chosen.append(group)
         return tuple(chosen)

@@ -28,6 +28,9 @@ APPLY_BYTES_MIN = 4 * MIB
 # memory.
 BATCH_BYTES_MAX = 16 * MIB
 
+# Groups in one batch: the loop collects them, in less than 1 ms.
+BATCH_GROUPS_MAX = 5_000
+
 # A batch is written, and merged, in steps of this many rows, between which it looks at the time: well below 1 ms.
 STEP_ROWS = 64
 
@@ -40,11 +43,12 @@ DELETE_BYTES_MAX = MIB
 # Nothing was appended for so long: apply what there is, so that a quiet store has an empty log.
 APPLY_IDLE_S = 0.05
 
-# A slice of apply or sweep between two groups: a group never waits longer for the writer.
-SLICE_S = 0.005
+# A slice of apply or sweep between two groups. 5 ms is what a group may wait for the writer at most; half of it is enough
+# for a slice to be worth its commit, and leaves room for the last step, the commit itself and a busy machine.
+SLICE_S = 0.0025
 
 # Rows that leave the layers in one turn of the loop: about 1 ms.
-LEAVE_ROWS_MAX = 4_000
+LEAVE_ROWS_MAX = 2_000
 
 # A checkpoint is worth its two syncs once the WAL holds this many pages that the database does not (16 MiB).
 CHECKPOINT_PAGES_MIN = 4_000

@@ -50,7 +50,12 @@ class CommitterPool:
             result = job()
         except BaseException as error:  # the thread must live on; whoever submitted decides what the error means
             result = error
-        self._loop.call_soon_threadsafe(self._finish, done, result)
+        try:
+            self._loop.call_soon_threadsafe(self._finish, done, result)
+        except RuntimeError:
+            # The program ended its loop without closing its runtime: there is nobody left to tell.
+            if not self._loop.is_closed():
+                raise
 
     def _finish(self, done: Callable[[T | BaseException], None], result: T | BaseException) -> None:
         self._unfinished -= 1

@@ -95,6 +95,10 @@ class Store(Protocol):
         """What `keys` selects, in its order."""
         ...
 
+    async def get_off_loop(self, generation: int, key: str) -> bytes | None:
+        """As `get`, with the disk on another thread: for a cold object, whose reads a slow disk may stall."""
+        ...
+
     def record(self, object: bytes) -> ObjectRecord | None:
         """The registry's row of an object that has stored something and was not removed."""
         ...

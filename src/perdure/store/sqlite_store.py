@@ -151,7 +151,6 @@ class SqliteStore:
         return rows if keys.limit is None else rows[: keys.limit]
 
     async def get_off_loop(self, generation: int, key: str) -> bytes | None:
-        """As `get`, with the disk on another thread: for a cold object, whose reads a slow disk may stall."""
         while True:
             if self._refusal is not None:
                 raise self._refused()
