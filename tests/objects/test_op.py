@@ -89,6 +89,53 @@ def test_an_operation_is_awaited_as_often_as_wanted():
     assert run_virtual(main) == [7, 7, 7]
 
 
+def test_api_18_any_number_of_tasks_may_be_made_of_one_operation():
+    async def main():
+        op = later()
+        tasks = [asyncio.create_task(op) for _ in range(2)]
+        return [*[await task for task in tasks], await asyncio.create_task(op)]
+
+    assert run_virtual(main) == [7, 7, 7]
+
+
+def test_an_operation_can_be_waited_for_again_after_a_wait_for_it_timed_out():
+    async def main():
+        op = later()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.ensure_future(op), 0.001)
+        return await asyncio.wait_for(asyncio.ensure_future(op), 1)
+
+    assert run_virtual(main) == 7
+
+
+def test_who_gave_up_waiting_does_not_count_as_waiting():
+    async def main():
+        op = later()
+        task = asyncio.create_task(op)
+        await asyncio.sleep(0)
+        waited = op.awaited
+        task.cancel()
+        await asyncio.sleep(0)
+        return waited, op.awaited
+
+    assert run_virtual(main) == (True, False)
+
+
+def test_a_failure_that_was_awaited_leaves_no_cycle_behind():
+    async def main():
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(50):
+                with pytest.raises(ValueError, match="no"):
+                    await failing()
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    assert run_virtual(main) < 50
+
+
 def test_several_waiters_get_the_same_result():
     async def main():
         op = later()

@@ -39,14 +39,13 @@ class _Unheard:
 class Op(Generic[T]):
     """The result of an operation, now or later."""
 
-    __slots__ = ("_error", "_steps", "_unheard", "_value", "_waiters")
+    __slots__ = ("_error", "_unheard", "_value", "_waiters")
 
     def __init__(self, value: T | _Pending = _PENDING) -> None:
         self._value = value
         self._error: BaseException | None = None
         self._unheard: _Unheard | None = None
         self._waiters: list[asyncio.Future[None]] | None = None
-        self._steps: Generator[Any, None, T] | None = None
 
     def done(self) -> bool:
         return self._value is not _PENDING or self._error is not None
@@ -56,7 +55,10 @@ class Op(Generic[T]):
         if self._error is not None:
             if self._unheard is not None:
                 self._unheard.error = None
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                del self  # the error's traceback holds this frame: no cycle is left behind
         if self._value is _PENDING:
             raise asyncio.InvalidStateError("this operation is not done; await it")
         return cast(T, self._value)
@@ -64,7 +66,7 @@ class Op(Generic[T]):
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for it now."""
-        return bool(self._waiters)
+        return self._waiters is not None and any(not waiter.done() for waiter in self._waiters)
 
     def resolve(self, value: T) -> None:
         """Give the result and wake who waits. A second outcome changes nothing."""
@@ -85,37 +87,34 @@ class Op(Generic[T]):
             if not waiter.done():
                 waiter.set_result(None)
 
+    def _waiter(self) -> "asyncio.Future[None]":
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Those before it that gave up, as cancelled ones, are dropped here: no wait needs to end by itself.
+        self._waiters = [other for other in self._waiters or () if not other.done()]
+        self._waiters.append(waiter)
+        return waiter
+
     def __await__(self) -> Generator[Any, None, T]:
-        if self._value is _PENDING and self._error is None:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if self._waiters is None:
-                self._waiters = [waiter]
-            else:
-                self._waiters.append(waiter)
-            try:
-                yield from waiter
-            finally:
-                if self._waiters is not None and waiter in self._waiters:
-                    self._waiters.remove(waiter)
-        return self.result()
+        try:
+            if self._value is _PENDING and self._error is None:
+                yield from self._waiter()
+            return self.result()
+        finally:
+            del self  # as in `result`
 
-    # What asyncio asks of a coroutine, so that create_task, gather and wait_for take an operation as it is.
-
-    def _started(self) -> Generator[Any, None, T]:
-        if self._steps is None:
-            self._steps = self.__await__()
-        return self._steps
+    # What asyncio asks of a coroutine, so that create_task, gather and wait_for take an operation as it is. There is no
+    # state between the steps: each of any number of tasks waits for the outcome by itself.
 
     def send(self, value: None) -> Any:
-        return self._started().send(value)
+        if self.done():
+            raise StopIteration(self.result())
+        return next(iter(self._waiter()))
 
     def throw(self, *error: Any) -> Any:
-        return self._started().throw(*error)
+        raise error[1] if len(error) > 1 and error[1] is not None else error[0]
 
     def close(self) -> None:
         """Give up the wait; the operation goes on."""
-        if self._steps is not None:
-            self._steps.close()
 
     def __repr__(self) -> str:
         state = "failed" if self._error is not None else "pending" if self._value is _PENDING else "done"

@@ -133,10 +133,17 @@ class Remote(Op[Any]):
         return self._stub._call(self._member, args, kwargs)
 
     def __await__(self) -> Generator[Any, None, Any]:
+        self._ask()
+        return super().__await__()
+
+    def send(self, value: None) -> Any:
+        self._ask()
+        return super().send(value)
+
+    def _ask(self) -> None:
         if not self._asked:
             self._asked = True
             self._stub._read(self._member, self)
-        return super().__await__()
 
     def __repr__(self) -> str:
         return f"<Remote {self._member} of {self._stub!r}>"
