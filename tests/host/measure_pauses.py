@@ -14,6 +14,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from perdure.core.migrations import MigrationPlan
 from perdure.host.clock import RealClock
 from perdure.host.collector import Collector
 from perdure.host.loop import new_loop
@@ -21,7 +22,6 @@ from perdure.model.limits import Limits
 from perdure.model.object_id import IdKey
 from perdure.objects.residents import Residents
 from perdure.objects.state import State
-from perdure.store.catalog import MigrationPlan
 from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
 from tests.objects.world import Handle

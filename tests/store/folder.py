@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from perdure.store.catalog import MigrationPlan
+from perdure.core.migrations import MigrationPlan
 from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
 from tests.store.loop_clock import LoopClock

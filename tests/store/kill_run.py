@@ -17,7 +17,7 @@ from pathlib import Path
 import apsw
 
 from perdure.core.entry import Entry, ObjectRecord
-from perdure.store.catalog import MigrationPlan
+from perdure.core.migrations import MigrationPlan
 from perdure.store.committer import CommitterPool
 from perdure.store.crash_point import CrashPoint
 from perdure.store.data_folder import DataFolder

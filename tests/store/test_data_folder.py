@@ -8,10 +8,10 @@ import sqlite3
 import pytest
 
 from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.migrations import MigrationPlan
 from perdure.model.errors import StoreBroken
 from perdure.store import data_folder as module
 from perdure.store import file_system
-from perdure.store.catalog import MigrationPlan
 from perdure.store.crash_point import CrashPoint
 from tests.store.contract import durable
 from tests.store.folder import data_folder, made, with_folder

@@ -97,11 +97,11 @@ class Folded:
 class MigrationPlan:
     """What the pending entries change in a data folder, to be done at once: deletes, then renames, then creates."""
 
-    creates: tuple[str, ...] = ()
+    creates: Sequence[str] = ()
     """Classes that get a new namespace."""
-    renames: tuple[tuple[str, str], ...] = ()
+    renames: Sequence[tuple[str, str]] = ()
     """(from, to): the namespace stays, under another class. All at once: two may swap."""
-    deletes: tuple[str, ...] = ()
+    deletes: Sequence[str] = ()
     """Classes whose namespace goes, with everything in it."""
     new_tag: str | None = None
     """Up to where the Worker has migrated then; None: no change."""

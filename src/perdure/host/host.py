@@ -22,7 +22,6 @@ from perdure.host.clock import RealClock
 from perdure.host.version import VERSION
 from perdure.model.errors import PerdureError, StoreBroken
 from perdure.store.bounds import LOCK_TIMEOUT_S
-from perdure.store.catalog import MigrationPlan
 from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
 from perdure.web import Request, Response
@@ -146,8 +145,8 @@ async def _opened(data_dir: Path, **parts: Any) -> DataFolder:
 async def _housing(folder: DataFolder, project: Project) -> dict[str, Housing]:
     """Bring the folder's classes to what the project says; where the objects of each class then live."""
     existing = [row.class_name for row in await folder.namespaces(project.name)]
-    todo = plan(existing, project.migrations, await folder.tag(project.name), project.classes)
-    migrated = MigrationPlan(todo.creates, todo.renames, todo.deletes, todo.new_tag)
+    tag = await folder.tag(project.name)
+    migrated = plan(existing, project.migrations, tag, project.classes, where=str(project.config_file))
     rows = {row.class_name: row for row in await folder.apply(project.name, migrated)}
     return {
         name: Housing(store=await folder.store(rows[name].id), unique_key=rows[name].unique_key)

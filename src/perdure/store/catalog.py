@@ -4,13 +4,14 @@ A namespace's id never changes, so to rename or transfer a class is one row here
 migration change in one transaction, together with its tag. See tests/store/test_catalog.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from perdure.core.migrations import MigrationPlan
 from perdure.model.errors import StoreBroken
 from perdure.store.bounds import WRITER_BUSY_MS
 from perdure.store.connection import open_connection, transaction
@@ -37,20 +38,6 @@ class NamespaceRow:
     unique_key: str
     """Hex; what ids of this namespace are made with."""
     created_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class MigrationPlan:
-    """What one Worker's migrations change, to be done at once."""
-
-    creates: Sequence[str] = ()
-    """Classes that get a new namespace."""
-    renames: Sequence[tuple[str, str]] = ()
-    """(from, to): the namespace stays, under another class."""
-    deletes: Sequence[str] = ()
-    """Classes whose namespace goes, with everything in it."""
-    new_tag: str | None = None
-    """Up to where the Worker has migrated; None: no change."""
 
 
 class Catalog:

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from perdure.core.clock import Cancellable, Clock
+from perdure.core.migrations import MigrationPlan
 from perdure.model.errors import ForkedChild, PerdureError, StoreBroken
 from perdure.store.bounds import IDLE_CLOSE_S, LOCK_TIMEOUT_S, OPEN_STORES_MAX
-from perdure.store.catalog import Catalog, MigrationPlan, NamespaceRow
+from perdure.store.catalog import Catalog, NamespaceRow
 from perdure.store.committer import Committer, run_job
 from perdure.store.crash_point import At, passes
 from perdure.store.file_system import checksummed_file_system
