@@ -81,7 +81,8 @@ class Instance:
         self.gate = InputGate()
         self.thread = get_ident()
         self.object: object | None = None
-        self.tasks: set[AnyTask] | None = None
+        self.tasks: dict[AnyTask, None] | None = None
+        """In the order in which they began, so that a reset ends them in that order and a schedule replays."""
         self.events = 0
         """Events that arrived and are not settled."""
         self.queued = 0
@@ -314,12 +315,12 @@ class Instance:
 
     def remember_task(self, task: AnyTask) -> None:
         if self.tasks is None:
-            self.tasks = set()
-        self.tasks.add(task)
+            self.tasks = {}
+        self.tasks[task] = None
 
     def forget_task(self, task: AnyTask | None) -> None:
         if self.tasks is not None and task is not None:
-            self.tasks.discard(task)
+            self.tasks.pop(task, None)
             if not self.tasks:
                 self.tasks = None
         if not self.events and self.gate.broken is None:

@@ -73,6 +73,8 @@ class Residents:
         self._idle: dict[bytes, Instance] = {}
         """Live instances without an event, longest idle first."""
         self._failing: dict[bytes, _Failing] = {}
+        self._unsaved: dict[bytes, int] = {}
+        """Objects that were reset before all that they had written was durable, and its position."""
         self._backlog: deque[tuple[Instance, Event]] = deque()
         """Events that wait for the store to have room."""
         self._tick: Cancellable | None = None
@@ -121,6 +123,8 @@ class Residents:
         if failing is not None and failing.until > self.clock.monotonic():
             raise self._still_failing(failing)
         instance = self._live[id.raw] = Instance(id, self)
+        if self._unsaved:
+            instance.rows.follow(self._unsaved.pop(id.raw, 0))
         return instance
 
     def _start(self, instance: Instance, event: Event) -> None:
@@ -198,6 +202,8 @@ class Residents:
         key = instance.id.raw
         if self._live.get(key) is instance:
             del self._live[key]
+        if not instance.rows.settled:
+            self._unsaved[key] = instance.rows.written_position
         self._idle.pop(key, None)
         if isinstance(error, ConstructorFailed):
             self._note_failure(key, error)
@@ -237,7 +243,8 @@ class Residents:
         now = self.about_now = self.clock.monotonic()
         self._evict(now)
         self._forget_failures(now)
-        if self._live or self._failing:
+        self._forget_saved()
+        if self._live or self._failing or self._unsaved:
             self._keep_ticking()
 
     def _evict(self, now: float) -> None:
@@ -278,10 +285,14 @@ class Residents:
         for key in [key for key, failing in self._failing.items() if now - failing.until > 60]:
             del self._failing[key]
 
+    def _forget_saved(self) -> None:
+        for key in [key for key, position in self._unsaved.items() if self.store.may_leave(key, position)]:
+            del self._unsaved[key]
+
     # Ends
 
     def _store_failed(self, objects: frozenset[bytes], error: PerdureError) -> None:
-        for key in objects:
+        for key in sorted(objects):  # the same order in every run: a schedule replays
             instance = self._live.get(key)
             if instance is not None:
                 instance.break_with(error)

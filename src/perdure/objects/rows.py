@@ -92,6 +92,10 @@ class Rows:
         """The same, without writes that allow to be unconfirmed: what outputs wait for."""
         self.shut_by: BaseException | None = None
 
+    def follow(self, position: int) -> None:
+        """An instance that was reset wrote up to there: this one reads it, so what it says may reveal it."""
+        self.written_position = self.confirmed_position = position
+
     # Reading
 
     def get(self, key: str) -> bytes | None:

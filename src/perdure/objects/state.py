@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from perdure.model.errors import ObjectAborted, ObjectReset, ObjectUnnamed, WrongType
 from perdure.model.object_id import ObjectId
-from perdure.objects.driver import start_task
+from perdure.objects.driver import close_quietly, start_task
 from perdure.objects.member import CURRENT, ObjectMember
 from perdure.objects.op import Op
 from perdure.objects.sections import CriticalSection, block_concurrency_while
@@ -74,7 +74,10 @@ class State:
             return
         current = CURRENT.get()
         member = current.child() if current is not None else ObjectMember(self._instance, self._instance.gate)
-        start_task(self._background(aw), member)
+        task = start_task(self._background(aw), member)
+        if inspect.iscoroutine(aw):
+            # After a reset before its first step it would be "never awaited".
+            task.add_done_callback(lambda _: close_quietly(aw))
 
     async def _background(self, aw: Awaitable[Any]) -> None:
         try:
