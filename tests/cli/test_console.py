@@ -131,7 +131,10 @@ def test_a_reader_that_went_away_ends_the_talking_and_nothing_else():
 
 
 def test_a_real_terminal_is_recognised():
-    leader, follower = pty.openpty()
+    try:
+        leader, follower = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"this machine gives out no terminals: {error}")
     with os.fdopen(follower, "w") as out:
         assert Console(out, io.StringIO()).coloured("x", "green") == "\x1b[32mx\x1b[0m"
     os.close(leader)
