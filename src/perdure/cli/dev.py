@@ -1,4 +1,4 @@
-"""`perdure dev`: serve the Worker of one project on this machine, for the one who writes it. See tests/cli/test_dev.py."""
+"""`perdure dev`: serve the Worker of one project on this machine, while it is written. See tests/cli/test_dev_session.py."""
 
 import asyncio
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 Must stay true: what cannot be served is said with all its problems before the port answers; after "Ready" the server lives on
 whatever user code does; a stop takes no new connections, lets running requests end, then closes the stores. See
-tests/cli/test_dev.py and tests/host/.
+tests/cli/test_dev_session.py and tests/host/.
 """
 
 import ssl

@@ -1,4 +1,4 @@
-"""The exit codes of every command; scripts rely on them. See tests/cli/test_exit_codes.py and the specification,
+"""The exit codes of every command; scripts rely on them. See tests/cli/test_main.py and the specification,
 DEP-15."""
 
 from enum import IntEnum

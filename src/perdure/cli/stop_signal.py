@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: the first asks to stop, the second does not ask.
 
 Must stay true: both work while user code holds the loop, in an import that never ends too. Handlers of the interpreter,
-not of the loop: the loop's own would wait for that code. See tests/host/test_stop.py."""
+not of the loop: the loop's own would wait for that code. See tests/host/test_dev_process.py."""
 
 import asyncio
 import os

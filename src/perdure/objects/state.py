@@ -1,7 +1,7 @@
 """`ctx`: what an object is told about itself, and what it may ask of its runtime.
 
 One per activation. It is also the place of what belongs to the activation and not to the class: background work, critical
-sections, aborting. See tests/objects/test_state.py.
+sections, aborting. See tests/objects/test_lifecycle.py.
 """
 
 from __future__ import annotations

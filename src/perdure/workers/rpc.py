@@ -1,7 +1,7 @@
 """The events that calls through a stub are: a method, a property, a request.
 
 Must stay true: what can be called is decided here, at the callee, by its class; results are copied inside the object's
-step, before anything else can change them; errors are rebuilt for each caller. See tests/workers/test_rpc.py.
+step, before anything else can change them; errors are rebuilt for each caller. See tests/workers/test_stub.py.
 """
 
 from __future__ import annotations

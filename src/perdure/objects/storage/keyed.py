@@ -2,7 +2,7 @@
 
 Everything happens at the call; the Op that comes back is done, so awaiting it doesn't yield and doesn't end the step (API-26).
 A wrong argument raises at the call; a failure to store resets the object through the output gate.
-See tests/objects/test_storage_async.py.
+See tests/objects/test_storage.py.
 """
 
 from __future__ import annotations

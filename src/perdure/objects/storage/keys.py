@@ -1,6 +1,6 @@
 """What a key is: text of at most 2,048 bytes in UTF-8, the empty one included (API-29).
 
-All keys of a call are checked before any is written. See tests/objects/test_storage_keys.py.
+All keys of a call are checked before any is written. See tests/objects/test_storage.py.
 """
 
 from collections.abc import Set as AbstractSet

@@ -1,7 +1,7 @@
 """`storage.kv`: an object's key-value rows, synchronously.
 
 Everything happens at the call and is part of the running unit; what is read is a copy; a list is a snapshot, so writing while
-iterating is allowed and iterators don't disturb each other (API-30, API-31). See tests/objects/test_storage_kv.py.
+iterating is allowed and iterators don't disturb each other (API-30, API-31). See tests/objects/test_storage.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`ctx.storage`: what an object keeps.
 
 Whatever is written in one step is one unit, durable together before anything that follows it leaves the object (API-27).
-See tests/objects/test_storage_async.py and the storage model test.
+See tests/objects/test_storage.py and the storage model test.
 """
 
 from __future__ import annotations
