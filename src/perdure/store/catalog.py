@@ -1,7 +1,7 @@
 """`catalog.db`: which namespaces a data folder has, whose they are, and how far each Worker has migrated.
 
 A namespace's id never changes, so to rename or transfer a class is one row here and moves no data. All rows of one
-migration change in one transaction, together with its tag. See tests/store/test_catalog.py.
+migration change in one transaction, together with its tag. See tests/store/test_data_folder.py.
 """
 
 from collections.abc import Callable

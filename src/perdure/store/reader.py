@@ -1,7 +1,7 @@
 """Reads of the tables on the loop's thread: each statement is read to its end before anything else happens.
 
 So no read transaction outlives a call, no checkpoint waits for one, and a statement is prepared once. What is read has
-passed its page's checksum; if it has not, the damage is named. See tests/store/test_reader.py and
+passed its page's checksum; if it has not, the damage is named. See tests/store/test_contract.py and
 tests/store/test_damage.py.
 """
 
