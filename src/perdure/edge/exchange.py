@@ -99,8 +99,9 @@ class Exchange:
         loop = self._connection.loop
         if self._connection.site.on_request is not None:
             self.started_s = loop.time()
-        self.started = True  # first: a host program's task factory may run the handler before it returns the task
-        self._task = loop.create_task(self._run(), name=TASK_NAME)
+        self.started = True
+        # Not by way of the loop's task factory, which is for the tasks of the host program and of objects.
+        self._task = asyncio.Task(self._run(), loop=loop, name=TASK_NAME)
 
     def body_part(self, part: bytes) -> None:
         self.body_bytes += len(part)

@@ -51,7 +51,7 @@ class Keyed:
         """The value of a key, or `default`; of many keys a dict in the order of UTF-8 bytes, missing ones left out."""
         self._touch("get()")
         rows = self._instance.rows
-        if is_many(key):
+        if type(key) is not str and is_many(key):
             for one in key:
                 check_key(one, "storage.get()")
             return Op(decode_rows(rows.get_many(key)))
@@ -79,6 +79,11 @@ class Keyed:
         Outputs that follow wait for it, unless `allow_unconfirmed`. Key and value together are at most 2 MiB.
         """
         self._touch("put()")
+        if type(key) is str and value is not _MISSING:
+            self._instance.rows.put_one(
+                key, encode_row(key, value, "storage.put()"), confirmed=not allow_unconfirmed
+            )
+            return Op(None)
         if isinstance(key, Mapping):
             if value is not _MISSING:
                 raise WrongType(
