@@ -20,13 +20,23 @@ _READY = re.compile(r"^Ready on (https?://\S+)$")
 
 
 class DevProcess:
-    """Starts `perdure dev` in `folder`; `url` once it is ready. Leaving the block kills it."""
+    """Starts `perdure dev` in `folder`; `url` once it is ready. Leaving the block kills it.
 
-    def __init__(self, folder: Path, *options: str, command: tuple[str, ...] = ("dev",), port: int | None = 0) -> None:
+    program: what to start instead of the installed command, for a fault that is to be planted in it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        command: tuple[str, ...] = ("dev",),
+        port: int | None = 0,
+        program: tuple[str, ...] = (str(PERDURE),),
+    ) -> None:
         port_options = () if port is None else ("--port", str(port))
         # A session of its own: a Ctrl-C at the test's terminal must not reach it by itself.
         self.process = subprocess.Popen(
-            [str(PERDURE), *command, *port_options, *options],
+            [*program, *command, *port_options, *options],
             cwd=folder,
             env={**os.environ, "PYTHONUNBUFFERED": ""},
             stdin=subprocess.DEVNULL,

@@ -1,7 +1,10 @@
-"""A Worker whose objects keep every note that was posted to them, in order: what the power-cut runs drive.
+"""A Worker whose objects keep every note that was posted to them, in order: what the power-cut and kill runs drive.
 
-POST /<ledger>/rpc?<note>     through a method of the object
-POST /<ledger>/fetch?<note>   through its fetch
+POST /<ledger>/rpc     the note of the body, through a method of the object
+POST /<ledger>/fetch   through its fetch
+POST /<ledger>/twice   both notes or none, in one transaction
+POST /<ledger>/there   here, and then at the object "<ledger> other"
+GET  /<ledger>/notes   all of them, one a line
 """
 
 import asyncio
@@ -54,5 +57,7 @@ async def fetch(request: Request, env: LedgerEnv) -> Response:
             return Response(str(await env.LEDGER[ledger].add_twice(note)))
         case "there":
             return Response(str(await env.LEDGER[ledger].add_here_and_there(note, f"{ledger} other")))
+        case "notes":
+            return Response("\n".join(await env.LEDGER[ledger].notes()))
         case _:
             return await env.LEDGER[ledger].fetch(request.url, method="POST", body=note)
