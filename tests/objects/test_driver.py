@@ -596,3 +596,41 @@ def test_after_an_http_client_of_others_code_goes_on_inside_its_gate(tmp_path, c
 
     world.run(scenario)
     assert order == ["hello", "other", "second"]
+
+
+def test_calls_through_one_stub_start_in_order_though_the_first_was_made_in_a_section(world: World):
+    order = []
+
+    async def scenario():
+        a, b = await world.get(Plain, "a"), await world.get(Plain, "b")
+        await b.call("get", "a")
+
+        async def send(self):
+            async with self.ctx.critical_section():
+                first = b.call(lambda self: order.append(1))
+            await b.call(lambda self: order.append(2))
+            await first
+
+        await a.call(send)
+
+    world.run(scenario)
+    assert order == [1, 2]
+
+
+def test_an_event_that_arrived_during_a_step_is_not_overtaken_by_one_that_arrives_after_it(world: World):
+    order = []
+
+    async def scenario():
+        a = await world.get(Plain)
+        await a.call("get", "a")
+
+        async def send(self):
+            await asyncio.sleep(1)
+            a.call(lambda self: order.append(1))
+            world.loop.call_soon(lambda: order.append("between") or a.call(lambda self: order.append(2)))
+
+        await a.call(send)
+        await settle()
+
+    world.run(scenario)
+    assert [n for n in order if n != "between"] == [1, 2]

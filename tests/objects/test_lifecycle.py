@@ -16,9 +16,11 @@ from perdure.model.errors import (
     Overloaded,
     WrongThread,
     WrongType,
+    WrongValue,
 )
 from perdure.model.limits import Limits
 from perdure.model.object_id import IdKey
+from perdure.objects.member import CURRENT
 from perdure.objects.sections import CriticalSection
 from tests.objects.test_scenarios import Plain
 from tests.objects.world import Handle, World, settle
@@ -623,3 +625,114 @@ def test_what_runs_past_the_grace_of_a_stop_is_disconnected(world: World):
             await running
 
     world.run(scenario)
+
+
+def test_calls_that_arrive_together_after_a_long_rest_are_not_too_old(world: World):
+    async def scenario():
+        plain = await world.get(Plain)
+        await asyncio.sleep(60)
+        return [await op for op in [plain.call("get", "a"), plain.call("get", "a")]]
+
+    assert world.run(scenario) == [None, None]
+
+
+def test_background_tasks_that_end_now_and_then_keep_no_other_object_in_memory(world: World):
+    async def poll(self):
+        async def go_on():
+            while True:
+                await asyncio.sleep(3)
+                await asyncio.gather(asyncio.sleep(0))
+
+        self.ctx.wait_until(go_on())
+
+    async def scenario():
+        busy, idle = await world.get(Plain, "busy"), await world.get(Plain, "idle")
+        await busy.call(poll)
+        await asyncio.sleep(1)
+        await idle.call("get", "a")
+        await asyncio.sleep(30)
+        return busy.alive, idle.alive
+
+    assert world.run(scenario) == (True, False)
+
+
+class Odd(BaseException):
+    """An exception that `except Exception` doesn't catch."""
+
+
+def test_whatever_a_constructor_raises_ends_the_instance(world: World):
+    made = []
+
+    class Bad(Plain):
+        def __init__(self, ctx):
+            super().__init__(ctx)
+            made.append(self)
+            if len(made) == 1:
+                raise Odd
+
+    async def scenario():
+        bad = await world.get(Bad)
+        for op in [bad.call("get", "a"), bad.call("get", "a")]:
+            with pytest.raises(ConstructorFailed, match="Odd"):
+                await op
+        return await bad.call("get", "a")
+
+    assert world.run(scenario) is None
+    assert len(made) == 2
+
+
+def test_a_cancellation_that_leaves_a_callback_of_block_concurrency_while_resets_at_once(world: World):
+    async def load(self):
+        async def wait_for_what_was_cancelled():
+            other = asyncio.create_task(asyncio.sleep(100))
+            other.cancel()
+            await other
+
+        await self.ctx.block_concurrency_while(wait_for_what_was_cancelled)
+
+    async def scenario():
+        plain = await world.get(Plain)
+        with pytest.raises(ObjectReset, match="CancelledError"):
+            await plain.call(load)
+        return world.loop.time()
+
+    assert world.run(scenario) < 1
+
+
+def test_a_section_that_is_open_cannot_be_entered_again(world: World):
+    async def twice(self):
+        section = self.ctx.critical_section()
+        async with section:
+            with pytest.raises(WrongValue, match="second time"):
+                async with section:
+                    pass
+        async with section:
+            return "again is fine"
+
+    async def scenario():
+        plain = await world.get(Plain)
+        return await plain.call(twice), await plain.call("get", "a")
+
+    assert world.run(scenario) == ("again is fine", None)
+
+
+def test_a_chain_of_calls_remembers_only_the_sections_that_are_open(world: World):
+    lengths = []
+
+    async def scenario():
+        ring = [await world.get(Plain, "0"), await world.get(Plain, "1")]
+        over = world.loop.create_future()
+
+        async def pass_on(self, left):
+            lengths.append(len(CURRENT.get().chain))
+            if left == 0:
+                over.set_result(None)
+                return
+            async with self.ctx.critical_section():
+                ring[left % 2].call(pass_on, left - 1)
+
+        ring[0].call(pass_on, 50)
+        await over
+
+    world.run(scenario)
+    assert max(lengths) <= 2

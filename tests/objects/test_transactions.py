@@ -1,10 +1,11 @@
 """What a transaction keeps, drops and shuts out."""
 
 import asyncio
+import gc
 
 import pytest
 
-from perdure.model.errors import AwaitInTransaction, TransactionEnded, WrongType, WrongValue
+from perdure.model.errors import AwaitInTransaction, ObjectReset, TransactionEnded, WrongType, WrongValue
 from tests.objects.test_scenarios import Plain
 from tests.objects.world import World, settle
 
@@ -250,3 +251,63 @@ def test_cancelling_the_task_of_a_transaction_body_rolls_back_and_tells_the_wait
             await self.storage.transaction(body)
 
     assert run_in_object(world, method) == (None, {})
+
+
+def test_a_transaction_sync_left_open_at_the_end_of_a_step_is_rolled_back_and_told(world: World):
+    def leave_open(self):
+        def block():
+            with self.storage.transaction_sync():
+                self.kv.put("a", 1)
+                yield
+
+        self.block = block()
+        next(self.block)
+
+    async def scenario():
+        plain = await world.get(Plain)
+        with pytest.raises(AwaitInTransaction, match="still open"):
+            await plain.call(leave_open)
+        world.disk.hold()
+        later = plain.call("put", "b", 2)
+        await settle()
+        assert not later.done(), "acknowledged before it was durable"
+        world.disk.go_on()
+        await later
+        return await plain.call(lambda self: dict(self.kv.list()))
+
+    assert world.run(scenario) == {"b": 2}
+
+
+def test_a_transaction_that_ends_with_one_inside_left_open_is_rolled_back_and_told(world: World):
+    async def leave_open(self):
+        async with self.storage.transaction():
+            self.kv.put("a", 1)
+            self.inner = self.storage.transaction_sync()
+            self.inner.__enter__()
+
+    async def scenario():
+        plain = await world.get(Plain)
+        with pytest.raises(TransactionEnded, match="still open"):
+            await plain.call(leave_open)
+        await plain.call("put", "b", 2)
+        return await plain.call(lambda self: dict(self.kv.list())), plain.instance.rows.settled
+
+    assert world.run(scenario) == ({"b": 2}, True)
+
+
+def test_a_reset_in_the_body_of_a_transaction_says_nothing_of_a_call_that_nobody_awaited(world: World, caplog):
+    async def long(self):
+        await self.storage.transaction(lambda txn: asyncio.sleep(100))
+
+    async def scenario():
+        plain = await world.get(Plain)
+        running = plain.call(long)
+        await asyncio.sleep(1)
+        plain.instance.break_with(ObjectReset(what="enough"))
+        with pytest.raises(ObjectReset):
+            await running
+        await settle()
+
+    world.run(scenario)
+    gc.collect()
+    assert "nobody awaited" not in caplog.text

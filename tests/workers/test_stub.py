@@ -381,3 +381,39 @@ def test_a_full_queue_is_overloaded(world):
                 await call
 
     scenario(world, body)
+
+
+def test_a_call_from_a_thread_is_refused_even_if_it_would_be_held_back(world):
+    async def scenario():
+        worker = await world.worker(
+            """
+            from contextvars import copy_context
+            from threading import Thread
+
+            class Caller(DurableObject["MyEnv"]):
+                async def call_from_a_thread(self):
+                    stub = self.env.CALLERS["other"]
+                    self.ctx.storage.kv.put("a", 1)
+                    stub.plain()  # waits in the stub's queue for the write
+                    refused = []
+
+                    def call():
+                        try:
+                            stub.plain()
+                        except WrongThread as error:
+                            refused.append(str(error))
+
+                    thread = Thread(target=copy_context().run, args=(call,))
+                    thread.start()
+                    thread.join()
+                    return refused
+
+                def plain(self):
+                    return 1
+            """,
+            bindings={"CALLERS": "Caller"},
+        )
+        return await worker.env.CALLERS["a"].call_from_a_thread()
+
+    [refused] = world.run(scenario)
+    assert "another thread" in refused

@@ -43,7 +43,10 @@ def wait_at_gate(
                 arrived = cancelled
     finally:
         gate.return_ticket(ticket)
-    return arrived
+    try:
+        return arrived
+    finally:
+        del arrived  # its traceback holds this frame
 
 
 def _waker(future: "asyncio.Future[None]") -> Callable[[], None]:
@@ -89,15 +92,19 @@ class Driven:
                     yielded = coroutine.throw(self._refuse_to_wait(yielded))
             except StopIteration as stop:
                 result = stop.value
+                if instance.rows.in_transaction_sync:
+                    raise self._left_open() from None
             except BaseException as error:
-                if self.fatal and isinstance(error, Exception):
+                instance.rows.roll_back_transaction_sync()
+                if self.fatal and isinstance(error, Exception | asyncio.CancelledError):
                     instance.break_by_code(error)
-                if gate.broken is None:
+                if gate.broken is None or isinstance(error, KeyboardInterrupt | SystemExit):
                     raise
                 raise asyncio.CancelledError from None  # what broke the gate is told to the object's callers
             else:
-                raised, result = None, _UNFINISHED
+                result = _UNFINISHED
             finally:
+                raised = None  # its traceback holds this frame: no cycle is left behind
                 instance.end_step()
             if gate.broken is not None:
                 close_quietly(coroutine)
@@ -122,6 +129,16 @@ class Driven:
             where=self.member.instance.label,
             why="a savepoint lives within one step, and waiting ends the step; its writes were rolled back",
             next_step="do the waiting before or after the block, or use `async with storage.transaction()`",
+        )
+
+    def _left_open(self) -> AwaitInTransaction:
+        """Roll back, and don't let the step pass for a success: nothing was sealed while the block was open."""
+        self.member.instance.rows.roll_back_transaction_sync()
+        return AwaitInTransaction(
+            what="transaction_sync() was still open when the code that entered it ended",
+            where=self.member.instance.label,
+            why="a savepoint lives within one step; its writes were rolled back",
+            next_step="use `with storage.transaction_sync():`, not in a generator that is left in the middle of it",
         )
 
 

@@ -24,7 +24,8 @@ class Event(ABC):
         self.chain: tuple[Link, ...] = ()
         """The critical sections in which this event, or one that caused it, was sent."""
         if member is not None:
-            self.chain = (*member.chain, *((section, self) for section in member.section.enclosing()))
+            still_open = (link for link in member.chain if not link[0].done)
+            self.chain = (*still_open, *((section, self) for section in member.section.enclosing()))
 
     def would_wait_for_itself(self, top: Section) -> bool:
         """Whether the object's open section was, directly or through others, opened by code that awaits this event."""

@@ -114,8 +114,10 @@ class Instance:
         member = ObjectMember(self, section, event.chain)
         context = self.home.base_context.copy()
         context.run(CURRENT.set, member)
-        # A constructor never runs in its caller's step; nor does a call made in a section, whose caller does not await it yet.
-        if self._activation is None and not event.chain and driver.may_start_eagerly() and self.gate.admits(section):
+        # A constructor never runs in its caller's step; nor does a call made in a section, whose caller does not await it yet;
+        # nor does what would overtake an event that arrived before it and has not begun.
+        next_one = self._activation is None and self.queued == 1
+        if next_one and not event.chain and driver.may_start_eagerly() and self.gate.admits(section):
             task = driver.start_eagerly(self._run(event, member), context)
             if not task.done():
                 member.task = task
@@ -177,7 +179,7 @@ class Instance:
             if inspect.isawaitable(waiting):
                 deadline = deadline or self.time_limit(activation, "setup()")
                 await waiting
-        except (Exception, asyncio.CancelledError) as error:
+        except BaseException as error:  # whatever it is: half an instance must not live on
             self.break_with(self._constructor_failed(error))
             raise
         finally:
@@ -302,6 +304,7 @@ class Instance:
                 ticket.wake()
         for task in list(self.tasks or ()):
             task.cancel()
+        self.object = None  # as in `retire`
 
     def retire(self, error: BaseException) -> None:
         """Leave memory in order: nothing waits and nothing is unsaved. A callback that still fires finds the storage shut."""

@@ -75,8 +75,9 @@ class Residents:
         self._failing: dict[bytes, _Failing] = {}
         self._unsaved: dict[bytes, int] = {}
         """Objects that were reset before all that they had written was durable, and its position."""
-        self._backlog: deque[tuple[Instance, Event]] = deque()
+        self._backlog: deque[tuple[ObjectId, Event]] = deque()
         """Events that wait for the store to have room."""
+        self._backlog_bytes = 0
         self._tick: Cancellable | None = None
         self._closing: Disconnected | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -95,12 +96,21 @@ class Residents:
 
     def deliver(self, id: ObjectId, event: Event) -> None:
         """Hand an event to its object. What goes wrong is told to the event; only another thread is refused here."""
+        self.check_thread(event)
+        if self._backlog or not self.store.has_room:
+            self._wait_for_room(id, event)
+        else:
+            self._admit(id, event)
+
+    def check_thread(self, event: Event) -> None:
         if get_ident() != self._thread:
             raise WrongThread(
                 what=f"{event.what} of {self.class_name} was called from another thread",
                 why="objects live on the thread of their loop",
                 next_step="call it from the loop: `asyncio.run_coroutine_threadsafe(...)` from a thread",
             )
+
+    def _admit(self, id: ObjectId, event: Event) -> None:
         instance = self._live.get(id.raw)
         if instance is None:
             try:
@@ -111,8 +121,6 @@ class Residents:
         refused = self._refusal(instance, event) if instance.queued or event.chain else None
         if refused is not None:
             event.reject(refused)
-        elif self._backlog or not self.store.has_room:
-            self._wait_for_room(instance, event)
         else:
             self._start(instance, event)
 
@@ -129,9 +137,9 @@ class Residents:
 
     def _start(self, instance: Instance, event: Event) -> None:
         self._idle.pop(instance.id.raw, None)
-        instance.start(event)
         if self._tick is None:
-            self._keep_ticking()
+            self._keep_ticking()  # first: the event's place in the queue is dated by its clock
+        instance.start(event)
 
     def _keep_ticking(self) -> None:
         self.about_now = self.clock.monotonic()
@@ -164,12 +172,13 @@ class Residents:
 
     # Room in the store
 
-    def _wait_for_room(self, instance: Instance, event: Event) -> None:
-        if len(self._backlog) >= self.limits.queue:
+    def _wait_for_room(self, id: ObjectId, event: Event) -> None:
+        full = self._backlog_bytes + event.size_bytes > self.limits.queue_bytes
+        if len(self._backlog) >= self.limits.queue or (self._backlog and full):
             event.reject(
                 Overloaded(
                     what=f"{event.what} was refused: the disk doesn't keep up",
-                    where=instance.label,
+                    where=f"{self.class_name}/{id.name or id.hex}",
                     why=f"{len(self._backlog):,} events of {self.class_name} wait for the store to write what it has",
                     next_step="back off and try later",
                 )
@@ -177,22 +186,24 @@ class Residents:
             return
         if not self._backlog:
             self.store.when_room(self._go_on)
-        self._backlog.append((instance, event))
+        self._backlog.append((id, event))
+        self._backlog_bytes += event.size_bytes
 
     def _go_on(self) -> None:
         while self._backlog and self.store.has_room:
-            instance, event = self._backlog.popleft()
-            if instance.gate.broken is not None:
-                event.reject(instance.gate.broken)
-            else:
-                self._start(instance, event)
+            id, event = self._backlog.popleft()
+            self._backlog_bytes -= event.size_bytes
+            self._admit(id, event)
         if self._backlog:
             self.store.when_room(self._go_on)
+        elif self._closing is not None:
+            self._perhaps_drained()
 
     # Home of an instance
 
     def became_idle(self, instance: Instance) -> None:
         instance.idle_since = self.clock.monotonic()
+        self._idle.pop(instance.id.raw, None)  # to the end, if it was there: a task of it ended just now
         self._idle[instance.id.raw] = instance
         if self._closing is not None:
             self._perhaps_drained()
@@ -315,11 +326,15 @@ class Residents:
             self._tick = None
         for instance in list(self._live.values()):
             instance.break_with(self._closing)
+        while self._backlog:
+            self._backlog.popleft()[1].reject(self._closing)
 
     def _perhaps_drained(self) -> None:
         if self._drained is None or self._drained.done():
             return
-        if all(instance.events == 0 and instance.tasks is None for instance in self._live.values()):
+        if not self._backlog and all(
+            instance.events == 0 and instance.tasks is None for instance in self._live.values()
+        ):
             self._drained.set_result(None)
 
     def _give_up(self) -> None:

@@ -246,6 +246,11 @@ class Rows:
         while self._savepoints is not None and not self._savepoints[-1].spans_steps:
             self.roll_back(self._savepoints[-1])
 
+    def unwind(self, savepoint: Savepoint) -> None:
+        """Roll back this savepoint and all that were opened inside it and left open."""
+        while self._savepoints is not None and self.holds(savepoint):
+            self.roll_back(self._savepoints[-1])
+
     def holds(self, savepoint: Savepoint) -> bool:
         return self._savepoints is not None and savepoint in self._savepoints
 

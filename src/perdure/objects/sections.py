@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from perdure.core.clock import Cancellable
 from perdure.core.gate import Section
-from perdure.model.errors import NestedTooDeep, OutsideGate
+from perdure.model.errors import NestedTooDeep, OutsideGate, WrongValue
 from perdure.model.limits import SECTION_DEPTH_MAX
 from perdure.objects.driver import start_task
 from perdure.objects.member import CURRENT, ObjectMember
@@ -51,6 +51,13 @@ class CriticalSection:
 
     def enter(self) -> None:
         member = member_in_step(self._instance, self._what)
+        if self._section is not None and not self._section.done:
+            raise WrongValue(
+                what=f"{self._what} was entered a second time while it is open",
+                where=self._instance.label,
+                why="each stretch has its own end",
+                next_step="call `ctx.critical_section()` again for the inner block",
+            )
         check_depth(self._instance, member.section.effective(), self._what)
         self._section = self._instance.gate.open_section(member.section)
         self._member = member

@@ -102,6 +102,7 @@ class Stub:
                 self._home.residents.deliver(self._id, event)
                 return
             self._outbox = Outbox()
+        self._home.residents.check_thread(event)  # what is held back is delivered later, and not by this thread
         self._outbox.send(_Delivery(self._home, self._id, event), event.reject)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from perdure.model.errors import AwaitInTransaction, TransactionEnded, WrongType
 from perdure.objects.driver import close_quietly, start_task
 from perdure.objects.op import Op
-from perdure.objects.rows import Savepoint
+from perdure.objects.rows import Rows, Savepoint
 from perdure.objects.sections import CriticalSection, member_in_step
 from perdure.objects.storage.keyed import Keyed
 
@@ -76,11 +76,20 @@ class Transaction(Keyed):
             if self._ended is None:
                 self._ended = "was rolled back" if failed else "has committed"
                 if self._savepoint is not None and rows.holds(self._savepoint):
-                    (rows.roll_back if failed else rows.commit)(self._savepoint)
+                    self._close(rows, self._savepoint, failed)
                     if not rows.in_savepoint and rows.shut_by is None:
                         self._instance.seal()
         finally:
             self._section.leave()
+
+    @staticmethod
+    def _close(rows: Rows, savepoint: Savepoint, failed: bool) -> None:
+        try:
+            (rows.roll_back if failed else rows.commit)(savepoint)
+        except TransactionEnded:
+            rows.unwind(savepoint)  # one inside was left open: kept, it would keep every later step unsealed
+            if not failed:
+                raise
 
 
 class OpenTransaction:
@@ -120,6 +129,8 @@ def run_transaction(instance: Instance, body: Callable[[Transaction], Awaitable[
         try:
             async with OpenTransaction(instance) as transaction:
                 result = await body(transaction)
+        except GeneratorExit:
+            raise  # a reset: who waits for the result has ended with this body
         except BaseException as error:
             op.reject(error)
             if not isinstance(error, Exception):
