@@ -479,13 +479,25 @@ def test_a_queue_that_does_not_move_for_too_long_takes_no_more(world: World):
     assert world.run(scenario) is None
 
 
-def test_a_call_that_waits_for_its_own_section_through_another_object_fails_at_once(world: World):
+WAITS = {
+    "await": lambda op: op,
+    "gather": lambda op: asyncio.gather(op, asyncio.sleep(0)),
+    "wait_for": lambda op: asyncio.wait_for(op, 60),
+    "create_task": lambda op: asyncio.create_task(op),
+}
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["new", "live"])
+@pytest.mark.parametrize("way", WAITS)
+def test_a_call_that_waits_for_its_own_section_through_another_object_fails_at_once(world: World, way, warm):
     async def scenario():
         a, b = await world.get(Plain, "a"), await world.get(Plain, "b")
+        if warm:
+            await b.call("get", "x")
 
         async def start(self):
             async with self.ctx.critical_section():
-                await b.call(back)
+                await WAITS[way](b.call(back))
 
         async def back(self):
             await a.call("get", "x")

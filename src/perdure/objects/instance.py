@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from perdure.core.clock import Cancellable, Clock
 from perdure.core.gate import InputGate, Section
 from perdure.model.errors import (
+    CallCycle,
     ConstructorFailed,
     ObjectAborted,
     ObjectReset,
@@ -130,6 +131,8 @@ class Instance:
         if member.task is not None:
             self.remember_task(member.task)
         try:
+            if event.chain:
+                self._refuse_to_wait_for_itself(event)
             packed = await Driven(self._handle(event, member), member)
         except BaseException as error:
             self._settle(event, error)
@@ -153,10 +156,26 @@ class Instance:
         else:
             self.rows.release_when_confirmed(_Rejection(event, error))
 
-    async def _handle(self, event: Event, member: ObjectMember) -> Any:
+    def _refuse_to_wait_for_itself(self, event: Event) -> None:
+        """Asked when its task begins, not when it arrives: a sender that gathers its calls waits for them by now."""
+        if not event.would_wait_for_itself(self.gate.top):
+            return
+        self._leave_queue(event)
+        raise CallCycle(
+            what=f"{event.what} would wait for itself",
+            where=self.label,
+            why="it was called, directly or through other objects, inside a critical section of this very object",
+            next_step="call after the section, or do not wait for the result inside it",
+            chain=(self.label, *(link.what for _, link in event.chain), event.what),
+        )
+
+    def _leave_queue(self, event: Event) -> None:
         self.queued -= 1
         self.queued_bytes -= event.size_bytes
         self.queued_since = self.home.about_now
+
+    async def _handle(self, event: Event, member: ObjectMember) -> Any:
+        self._leave_queue(event)
         if self._activation is not None:
             await self._activate(self._activation, member)
         result = event.run(self.object)

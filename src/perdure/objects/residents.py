@@ -16,7 +16,6 @@ from threading import get_ident
 from perdure.core.back_off import delay_ms_after
 from perdure.core.clock import Cancellable, Clock
 from perdure.model.errors import (
-    CallCycle,
     ConstructorFailed,
     Disconnected,
     Overloaded,
@@ -118,7 +117,7 @@ class Residents:
             except PerdureError as error:
                 event.reject(error)
                 return
-        refused = self._refusal(instance, event) if instance.queued or event.chain else None
+        refused = self._refusal(instance, event) if instance.queued else None
         if refused is not None:
             event.reject(refused)
         else:
@@ -147,14 +146,6 @@ class Residents:
 
     def _refusal(self, instance: Instance, event: Event) -> PerdureError | None:
         limits = self.limits
-        if event.would_wait_for_itself(instance.gate.top):
-            return CallCycle(
-                what=f"{event.what} would wait for itself",
-                where=instance.label,
-                why="it was called, directly or through other objects, inside a critical section of this very object",
-                next_step="call after the section, or do not wait for the result inside it",
-                chain=(instance.label, *(link.what for _, link in event.chain), event.what),
-            )
         if instance.queued >= limits.queue:
             why, number = "events wait at its gate", f"{instance.queued:,}"
         elif instance.queued_bytes + event.size_bytes > limits.queue_bytes:
