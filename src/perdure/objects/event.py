@@ -1,7 +1,7 @@
 """What arrives at an object: a call, a request, and later an alarm or a frame.
 
 An event is handed over once, runs inside the gate, and its outcome leaves through the output gate: `resolve` and `reject` are
-called exactly once between them, whatever becomes of the instance. See tests/objects/test_events.py.
+called exactly once between them, whatever becomes of the instance. See tests/objects/test_lifecycle.py.
 """
 
 from abc import ABC, abstractmethod

@@ -2,7 +2,7 @@
 
 Must stay true: all that one unit wrote leaves in one entry or not at all; a savepoint that is rolled back leaves rows,
 generation and record as they were; nothing is registered for an object that stored nothing; once shut, nothing is read or
-written. No I/O of its own beyond the store's. See tests/objects/test_rows.py and the model test there.
+written. No I/O of its own beyond the store's. See tests/objects/test_storage.py and the model test there.
 """
 
 from collections.abc import Callable, Iterable, Mapping
