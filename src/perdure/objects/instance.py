@@ -8,7 +8,7 @@ instance does afterwards counts. See tests/objects/test_lifecycle.py and test_ev
 import asyncio
 import inspect
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import Context
 from threading import get_ident
 from types import CoroutineType
 from typing import Any, Protocol
@@ -44,6 +44,7 @@ class Home(Protocol):
     store: Store
     clock: Clock
     limits: Limits
+    loop: asyncio.AbstractEventLoop
     about_now: float
     """The monotonic clock at the last tick: good to a second, and free."""
     base_context: Context
@@ -103,7 +104,7 @@ class Instance:
 
     def start(self, event: Event) -> None:
         """Start an event in a task of its own; its first step waits for its turn."""
-        loop = asyncio.get_running_loop()
+        loop = self.home.loop
         driver = install(loop)
         if not self.queued:
             self.queued_since = self.home.about_now
@@ -241,12 +242,6 @@ class Instance:
         except PerdureError as error:
             self.break_with(error)
 
-    def pass_turn(self) -> None:
-        """Wake whoever may run now: after a section was closed outside of a step."""
-        ticket = self.gate.turn()
-        if ticket is not None and ticket.wake is not None:
-            ticket.wake()
-
     def touch(self) -> None:
         """Storage asks first: is this a step of this object, or a callback that may be a unit of its own?"""
         if get_ident() != self.thread:
@@ -315,9 +310,11 @@ class Instance:
         """Reset: shut the storage, then fail all that waits. What was sealed before stays on its way to the disk."""
         if self.gate.broken is not None:
             return
-        self.rows.shut(error)
         self.gate.broken = error
         self.home.forget(self, error)
+        self.rows.shut(
+            error
+        )  # last: an output that it lets go may reach the object anew, and must find another instance
         for ticket in self.gate.everyone():
             if ticket.wake is not None:
                 ticket.wake()
@@ -347,11 +344,6 @@ class Instance:
                 self.tasks = None
         if not self.events and self.gate.broken is None:
             self.home.became_idle(self)
-
-    def new_context(self, member: ObjectMember) -> Context:
-        context = copy_context()
-        context.run(CURRENT.set, member)
-        return context
 
 
 class _Turn:

@@ -34,9 +34,3 @@ class ObjectMember(Member):
 
 
 CURRENT: ContextVar[ObjectMember | None] = ContextVar("perdure_member", default=None)
-
-
-def current_object() -> Instance | None:
-    """The instance whose code is running, None outside of objects."""
-    member = CURRENT.get()
-    return None if member is None else member.instance

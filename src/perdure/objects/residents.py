@@ -6,14 +6,10 @@ See tests/objects/test_lifecycle.py, test_eviction.py and test_overload.py.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from dataclasses import dataclass
-from datetime import timedelta
 from threading import get_ident
 
-from perdure.core.back_off import delay_ms_after
 from perdure.core.clock import Cancellable, Clock
 from perdure.model.errors import (
     ConstructorFailed,
@@ -24,7 +20,9 @@ from perdure.model.errors import (
 )
 from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
+from perdure.objects.backlog import Backlog
 from perdure.objects.event import Event
+from perdure.objects.failing import Failing
 from perdure.objects.instance import Instance
 from perdure.objects.state import State
 from perdure.store.interface import Store
@@ -35,15 +33,6 @@ TICK_S = 1.0
 EVICTIONS_PER_TURN_MAX = 2_000
 
 Report = Callable[[str, ObjectId, BaseException], None]
-
-
-@dataclass(slots=True)
-class _Failing:
-    """An object whose constructor failed: how often in a row, and until when calls fail at once."""
-
-    failures: int
-    until: float
-    error: ConstructorFailed
 
 
 class Residents:
@@ -66,17 +55,16 @@ class Residents:
         self.make = make
         self.report = report
         self.base_context: Context = copy_context()
+        self.loop = asyncio.get_running_loop()
         self.about_now = clock.monotonic()
         self._thread = get_ident()
         self._live: dict[bytes, Instance] = {}
         self._idle: dict[bytes, Instance] = {}
         """Live instances without an event, longest idle first."""
-        self._failing: dict[bytes, _Failing] = {}
+        self._failing = Failing(clock)
         self._unsaved: dict[bytes, int] = {}
         """Objects that were reset before all that they had written was durable, and its position."""
-        self._backlog: deque[tuple[ObjectId, Event]] = deque()
-        """Events that wait for the store to have room."""
-        self._backlog_bytes = 0
+        self._backlog = Backlog(class_name, store, limits, self._admit, self._perhaps_drained)
         self._tick: Cancellable | None = None
         self._closing: Disconnected | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -95,19 +83,24 @@ class Residents:
 
     def deliver(self, id: ObjectId, event: Event) -> None:
         """Hand an event to its object. What goes wrong is told to the event; only another thread is refused here."""
-        self.check_thread(event)
+        if get_ident() != self._thread:
+            raise self._wrong_thread(event)
         if self._backlog or not self.store.has_room:
-            self._wait_for_room(id, event)
+            self._backlog.add(id, event)
         else:
             self._admit(id, event)
 
     def check_thread(self, event: Event) -> None:
+        """For a sender whose event is held back: it must not learn of it later."""
         if get_ident() != self._thread:
-            raise WrongThread(
-                what=f"{event.what} of {self.class_name} was called from another thread",
-                why="objects live on the thread of their loop",
-                next_step="call it from the loop: `asyncio.run_coroutine_threadsafe(...)` from a thread",
-            )
+            raise self._wrong_thread(event)
+
+    def _wrong_thread(self, event: Event) -> WrongThread:
+        return WrongThread(
+            what=f"{event.what} of {self.class_name} was called from another thread",
+            why="objects live on the thread of their loop",
+            next_step="call it from the loop: `asyncio.run_coroutine_threadsafe(...)` from a thread",
+        )
 
     def _admit(self, id: ObjectId, event: Event) -> None:
         instance = self._live.get(id.raw)
@@ -126,9 +119,9 @@ class Residents:
     def _enter(self, id: ObjectId) -> Instance:
         if self._closing is not None:
             raise self._closing
-        failing = self._failing.get(id.raw)
-        if failing is not None and failing.until > self.clock.monotonic():
-            raise self._still_failing(failing)
+        refusal = self._failing.refusal(id.raw) if self._failing else None
+        if refusal is not None:
+            raise refusal
         instance = self._live[id.raw] = Instance(id, self)
         if self._unsaved:
             instance.rows.follow(self._unsaved.pop(id.raw, 0))
@@ -161,35 +154,6 @@ class Residents:
             next_step="back off and try later; spread the load over more objects, or raise `limits` of the class",
         )
 
-    # Room in the store
-
-    def _wait_for_room(self, id: ObjectId, event: Event) -> None:
-        full = self._backlog_bytes + event.size_bytes > self.limits.queue_bytes
-        if len(self._backlog) >= self.limits.queue or (self._backlog and full):
-            event.reject(
-                Overloaded(
-                    what=f"{event.what} was refused: the disk doesn't keep up",
-                    where=f"{self.class_name}/{id.name or id.hex}",
-                    why=f"{len(self._backlog):,} events of {self.class_name} wait for the store to write what it has",
-                    next_step="back off and try later",
-                )
-            )
-            return
-        if not self._backlog:
-            self.store.when_room(self._go_on)
-        self._backlog.append((id, event))
-        self._backlog_bytes += event.size_bytes
-
-    def _go_on(self) -> None:
-        while self._backlog and self.store.has_room:
-            id, event = self._backlog.popleft()
-            self._backlog_bytes -= event.size_bytes
-            self._admit(id, event)
-        if self._backlog:
-            self.store.when_room(self._go_on)
-        elif self._closing is not None:
-            self._perhaps_drained()
-
     # Home of an instance
 
     def became_idle(self, instance: Instance) -> None:
@@ -208,35 +172,14 @@ class Residents:
             self._unsaved[key] = instance.rows.written_position
         self._idle.pop(key, None)
         if isinstance(error, ConstructorFailed):
-            self._note_failure(key, error)
+            self._failing.note(key, error)
         if self._closing is not None:
             self._perhaps_drained()
 
     def started(self, instance: Instance) -> None:
         """The constructor went through."""
         if self._failing:
-            self._failing.pop(instance.id.raw, None)
-
-    # Back-off of a constructor
-
-    def _note_failure(self, key: bytes, error: ConstructorFailed) -> None:
-        before = self._failing.get(key)
-        failures = 1 if before is None else before.failures + 1
-        delay_ms = delay_ms_after(failures)
-        error.retry_after = timedelta(milliseconds=delay_ms) if delay_ms else None
-        self._failing[key] = _Failing(failures, self.clock.monotonic() + delay_ms / 1000, error)
-
-    def _still_failing(self, failing: _Failing) -> ConstructorFailed:
-        left = timedelta(seconds=failing.until - self.clock.monotonic())
-        again = ConstructorFailed(
-            what=failing.error.what,
-            where=failing.error.where,
-            why=f"it failed {failing.failures} times in a row, so calls fail at once for a while",
-            next_step=f"mend the cause; the constructor runs again in {left.total_seconds():.1f} s",
-            retry_after=left,
-        )
-        again.__cause__ = failing.error.__cause__
-        return again
+            self._failing.started(instance.id.raw)
 
     # Eviction
 
@@ -244,7 +187,7 @@ class Residents:
         self._tick = None
         now = self.about_now = self.clock.monotonic()
         self._evict(now)
-        self._forget_failures(now)
+        self._failing.forget_old(now)
         self._forget_saved()
         if self._live or self._failing or self._unsaved:
             self._keep_ticking()
@@ -283,10 +226,6 @@ class Residents:
             )
         )
 
-    def _forget_failures(self, now: float) -> None:
-        for key in [key for key, failing in self._failing.items() if now - failing.until > 60]:
-            del self._failing[key]
-
     def _forget_saved(self) -> None:
         for key in [key for key, position in self._unsaved.items() if self.store.may_leave(key, position)]:
             del self._unsaved[key]
@@ -306,8 +245,7 @@ class Residents:
             why="the process ends or loads new code",
             next_step="call again in a moment",
         )
-        loop = asyncio.get_running_loop()
-        self._drained = loop.create_future()
+        self._drained = self._drained or self.loop.create_future()
         deadline = self.clock.call_later(grace_s, self._give_up)
         self._perhaps_drained()
         await self._drained
@@ -317,8 +255,7 @@ class Residents:
             self._tick = None
         for instance in list(self._live.values()):
             instance.break_with(self._closing)
-        while self._backlog:
-            self._backlog.popleft()[1].reject(self._closing)
+        self._backlog.reject_all(self._closing)
 
     def _perhaps_drained(self) -> None:
         if self._drained is None or self._drained.done():

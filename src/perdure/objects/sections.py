@@ -7,7 +7,7 @@ See scenarios 1, 2, 8, 9 and 10 in tests/objects/.
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from perdure.core.clock import Cancellable
 from perdure.core.gate import Section
@@ -112,6 +112,3 @@ class Blocking(Generic[T]):
 
 def block_concurrency_while(instance: "Instance", fn: Callable[[], Awaitable[T]]) -> Op[T]:
     return Blocking(instance, fn).op
-
-
-AnyBlocking = Blocking[Any]
