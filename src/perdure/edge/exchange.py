@@ -150,14 +150,14 @@ class Exchange:
                     next_step="return a Response for every request",
                 )
             return response, response.take_body()
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             raise
         except asyncio.CancelledError as error:
             task = self._task
             if self.gone or task is None or task.cancelling():
                 raise
             failure: BaseException = error  # the handler's own doing
-        except BaseException as error:
+        except BaseException as error:  # SystemExit too: one handler's sys.exit() must not end everybody's server
             failure = error
         if not self.gone:
             site.handler_failed(failure, self._request)
@@ -225,7 +225,7 @@ class Exchange:
             if self.gone:
                 return False
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not self.gone:
                 self._connection.site.handler_failed(error, self._request)
             return False

@@ -77,11 +77,14 @@ class Driven:
         instance = member.instance
         gate = instance.gate
         raised: BaseException | None = None
+        failure: BaseException | None = None
         yielded: Any = None
         while True:
             if gate.broken is None and (self.ticket is not None or not gate.admits(member.section)):
                 ticket, self.ticket = self.ticket, None
                 raised = (yield from wait_at_gate(gate, member.section, ticket)) or raised
+            if instance.outside_seal_due:
+                instance.seal_outside()  # a callback's write is a unit of its own, whatever becomes of this step
             if gate.broken is not None:
                 close_quietly(coroutine)
                 raise asyncio.CancelledError
@@ -96,15 +99,18 @@ class Driven:
                     raise self._left_open() from None
             except BaseException as error:
                 instance.rows.roll_back_transaction_sync()
-                if self.fatal and isinstance(error, Exception | asyncio.CancelledError):
-                    instance.break_by_code(error)
-                if gate.broken is None or isinstance(error, KeyboardInterrupt | SystemExit):
-                    raise
-                raise asyncio.CancelledError from None  # what broke the gate is told to the object's callers
+                failure = _exit_refused(error) if isinstance(error, SystemExit) else error
+                if self.fatal and isinstance(failure, Exception | asyncio.CancelledError):
+                    instance.break_by_code(failure)
+                if gate.broken is not None and not isinstance(error, KeyboardInterrupt):
+                    raise asyncio.CancelledError from None  # what broke the gate is told to the object's callers
+                if failure is not error:
+                    raise failure from error
+                raise
             else:
                 result = _UNFINISHED
             finally:
-                raised = None  # its traceback holds this frame: no cycle is left behind
+                raised = failure = None  # their tracebacks hold this frame: no cycle is left behind
                 instance.end_step()
             if gate.broken is not None:
                 close_quietly(coroutine)
@@ -157,8 +163,15 @@ def close_quietly(coroutine: AnyCoroutine) -> None:
     try:
         coroutine.close()
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if isinstance(error, KeyboardInterrupt):
             raise
+
+
+def _exit_refused(error: SystemExit) -> RuntimeError:
+    """What `sys.exit()` becomes, as StopIteration does in a coroutine: in a task it would end the loop, and everybody with it."""
+    return RuntimeError(
+        f"an object raised SystemExit: {error.code}, which ends nothing here; raise an error of your own"
+    )
 
 
 async def _drive(driven: Driven) -> Any:

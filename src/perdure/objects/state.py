@@ -82,7 +82,7 @@ class State:
     async def _background(self, aw: Awaitable[Any]) -> None:
         try:
             await aw
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._instance.home.report("a task of wait_until() failed", self._instance.id, error)
 
     def _background_future_over(self, future: asyncio.Future[Any]) -> None:

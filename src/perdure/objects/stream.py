@@ -52,7 +52,7 @@ class _Channel(Generic[T]):
                     await self._room
                 if self._failed is not None:
                     return
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raised = error
             rows.hold(lambda failed: self._end(raised if failed is None else failed))
         else:
