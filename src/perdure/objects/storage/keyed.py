@@ -80,9 +80,7 @@ class Keyed:
         """
         self._touch("put()")
         if type(key) is str and value is not _MISSING:
-            self._instance.rows.put_one(
-                key, encode_row(key, value, "storage.put()"), confirmed=not allow_unconfirmed
-            )
+            self._instance.rows.put_one(key, encode_row(key, value, "storage.put()"), confirmed=not allow_unconfirmed)
             return Op(None)
         if isinstance(key, Mapping):
             if value is not _MISSING:
