@@ -67,6 +67,27 @@ def test_what_was_unsaved_at_a_reset_is_forgotten_once_it_is_durable(world: Worl
     assert world.run(scenario) == (1, 0)
 
 
+def test_a_step_that_is_reset_takes_nothing_back_of_what_a_plain_callback_wrote_just_before_it(world: World):
+    async def scenario():
+        plain = await warm(world)
+        loop = asyncio.get_running_loop()
+        go = loop.create_future()
+
+        async def wait_and_abort(self):
+            # The callback runs in this turn of the loop, the step in the next one.
+            loop.call_later(1, go.set_result, None)
+            loop.call_later(1, self.kv.put, "a", "from a callback")
+            await go
+            self.kv.put("a", "from the step")
+            self.ctx.abort("on purpose")
+
+        with pytest.raises(ObjectReset):
+            await plain.call(wait_and_abort)
+        return await plain.call("get", "a")
+
+    assert world.run(scenario) == "from a callback"
+
+
 def test_background_work_that_a_reset_keeps_from_starting_is_not_complained_about(world: World, recwarn):
     async def scenario():
         plain = await warm(world)

@@ -61,13 +61,13 @@ class Instance:
 
     __slots__ = (
         "_activation",
-        "_outside_seal_due",
         "events",
         "gate",
         "home",
         "id",
         "idle_since",
         "object",
+        "outside_seal_due",
         "queued",
         "queued_bytes",
         "queued_since",
@@ -94,7 +94,7 @@ class Instance:
         """About when the queue last moved or was empty, by the monotonic clock."""
         self.idle_since = 0.0
         self._activation: Section | None = self.gate.open_section(self.gate)
-        self._outside_seal_due = False
+        self.outside_seal_due = False
 
     @property
     def label(self) -> str:
@@ -264,12 +264,12 @@ class Instance:
                 why="a callback (call_later, add_done_callback, a finaliser) does not pass the gate",
                 next_step="start a task in it: `asyncio.create_task(...)` or `ctx.wait_until(...)`",
             )
-        if not self._outside_seal_due:
-            self._outside_seal_due = True
-            asyncio.get_running_loop().call_soon(self._seal_outside)
+        if not self.outside_seal_due:
+            self.outside_seal_due = True
+            asyncio.get_running_loop().call_soon(self.seal_outside)
 
-    def _seal_outside(self) -> None:
-        self._outside_seal_due = False
+    def seal_outside(self) -> None:
+        self.outside_seal_due = False
         if self.rows.unit is not None and not self.rows.in_savepoint and self.gate.broken is None:
             self.seal()
 
