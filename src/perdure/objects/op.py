@@ -110,8 +110,8 @@ class Op(Generic[T]):
             raise StopIteration(self.result())
         return next(iter(self._waiter()))
 
-    def throw(self, *error: Any) -> Any:
-        raise error[1] if len(error) > 1 and error[1] is not None else error[0]
+    def throw(self, kind: Any, error: Any = None, traceback: Any = None) -> Any:
+        raise kind if error is None else error
 
     def close(self) -> None:
         """Give up the wait; the operation goes on."""
