@@ -1,4 +1,4 @@
-"""What goes wrong through a real `perdure dev`: the error says what, where, why and what next; all others are served; all is kept."""
+"""What goes wrong through `perdure dev`: the error says what, where, why and what next; others are served; all is kept."""
 
 import re
 import shutil
