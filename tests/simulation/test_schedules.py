@@ -1,0 +1,99 @@
+"""Objects keep their promises under ten thousand schedules of calls, slow disks, failing commits, evictions and kills.
+
+Each schedule has at least three objects, thirty events and one kill, and is judged against the model in `model.py`. A failure
+prints its seed and what the object went through; `PERDURE_SEED=n pytest tests/simulation -k replays_one_seed` replays it.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulation.actor import INSTRUCTIONS
+from tests.simulation.schedule import EVENTS_MIN, play, scratch_folder
+
+SEEDS = 10_000
+SEEDS_PER_TEST = 250
+
+HAPPENINGS = {
+    "constructor",
+    "returned",
+    "raised",
+    "timed out",
+    "rolled back",
+    "call failed",
+    "callback wrote",
+    "callback refused",
+    "its commit failed",
+    "is killed",
+    "at some time",
+    "at the end",
+    "BEFORE_LOG_COMMIT",
+    "AFTER_LOG_COMMIT",
+    "rejected: ConstructorFailed",
+    "rejected: ObjectReset",
+    "rejected: Overloaded",
+    "rejected: CallCycle",
+    "rejected: TimeLimitExceeded",
+    "rejected: StorageFull",
+    "rejected: StorageBroken",
+}
+
+
+@pytest.fixture
+def unmeasured() -> Iterator[None]:
+    """Coverage doubles what a schedule costs, and every line that they run is run by smaller tests."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
+def test_objects_keep_their_promises_under_every_schedule(first, unmeasured):
+    with scratch_folder() as folder:
+        for seed in range(first, first + SEEDS_PER_TEST):
+            play(seed, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(100))
+def test_objects_keep_their_promises_under_as_many_schedules_as_are_asked_for(part, unmeasured):
+    seeds = int(os.environ.get("PERDURE_SEEDS", "100000"))
+    with scratch_folder() as folder:
+        for seed in range(SEEDS + part, SEEDS + seeds, 100):
+            play(seed, folder)
+
+
+@pytest.mark.skipif("PERDURE_SEED" not in os.environ, reason="PERDURE_SEED names the seed to replay")
+def test_replays_one_seed():
+    with scratch_folder() as folder:
+        play(int(os.environ["PERDURE_SEED"]), folder)
+
+
+def test_a_seed_replays_its_schedule():
+    with scratch_folder() as folder:
+        for seed in range(10):
+            assert play(seed, folder) == play(seed, folder)
+
+
+def test_every_schedule_has_three_objects_thirty_events_and_a_kill():
+    with scratch_folder() as folder:
+        for seed in range(50):
+            trace = play(seed, folder)
+            objects = {name for _, name, activation, *what in trace if "starts" in what}
+            assert len(objects) >= 3
+            assert sum("starts" in what for _, _, _, *what in trace) >= EVENTS_MIN
+            assert sum("is killed" in what for _, _, _, *what in trace) >= 1
+
+
+def test_the_schedules_reach_every_kind_of_event():
+    """A generator that never rolls back, times out or evicts would prove nothing about it."""
+    seen = set()
+    with scratch_folder() as folder:
+        for seed in range(100):
+            for _, _, _, *what in play(seed, folder):
+                seen.update(word for word in what if isinstance(word, str))
+
+    assert not {*INSTRUCTIONS, *HAPPENINGS} - seen
