@@ -8,9 +8,12 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import httpx
 import pytest
 
+from perdure.store.file_system import checksummed_file_system
+from perdure.store.schema import FORMAT
 from tests.host.dev_process import DevProcess
 from tests.host.projects import write_project
 
@@ -125,6 +128,42 @@ def test_a_forked_child_that_touches_a_store_is_refused_and_the_parent_goes_on(s
         "the child got ForkedChild: this process was forked", str(served.folder), "open the folder after the fork"
     )
     served.must_serve_on()
+
+
+def test_a_second_server_on_the_same_data_is_refused_and_the_first_goes_on(served):
+    with DevProcess(served.folder) as second:
+        assert second.wait_end() == 1
+
+    assert f"in use by process {served.dev.process.pid}" in second.said
+    assert "next: " in second.said
+    served.must_serve_on()
+
+
+def test_a_store_of_a_newer_format_is_refused_by_name_and_stays_as_it_is(tmp_path):
+    folder = write_project(tmp_path)
+    with DevProcess(folder) as dev:
+        dev.wait_ready()
+        assert dev.post("/a", "text").text == "kept"
+        dev.terminate()
+        dev.wait_end()
+    (database,) = folder.glob(".perdure/state/namespaces/*/0/store.db")
+
+    set_format(database, FORMAT + 1)
+    written = database.read_bytes()
+    with DevProcess(folder) as refused:
+        assert refused.wait_end() == 1
+
+    assert all(word in refused.said for word in (str(database.parent), "newer", "next: ")), refused.said
+    assert database.read_bytes() == written
+    set_format(database, FORMAT)
+    with DevProcess(folder) as dev:
+        assert dev.wait_ready().get("/a").text == "text"
+
+
+def set_format(database: Path, number: int) -> None:
+    connection = apsw.Connection(str(database), vfs=checksummed_file_system())
+    connection.pragma("user_version", number)
+    connection.close()
 
 
 HOST = b"Host: x\r\n"
