@@ -41,6 +41,9 @@ class Op(Generic[T]):
 
     __slots__ = ("_error", "_unheard", "_value", "_waiters")
 
+    _value: Any
+    """_PENDING, or a T."""
+
     def __init__(self, value: T | _Pending = _PENDING) -> None:
         self._value = value
         self._error: BaseException | None = None
@@ -61,7 +64,7 @@ class Op(Generic[T]):
                 del self  # the error's traceback holds this frame: no cycle is left behind
         if self._value is _PENDING:
             raise asyncio.InvalidStateError("this operation is not done; await it")
-        return cast(T, self._value)
+        return self._value  # type: ignore[no-any-return]  # a cast is a call, and this is called for every operation
 
     @property
     def awaited(self) -> bool:
@@ -70,9 +73,10 @@ class Op(Generic[T]):
 
     def resolve(self, value: T) -> None:
         """Give the result and wake who waits. A second outcome changes nothing."""
-        if not self.done():
+        if self._value is _PENDING and self._error is None:
             self._value = value
-            self._wake()
+            if self._waiters is not None:
+                self._wake()
 
     def reject(self, error: BaseException) -> None:
         """Give the failure and wake who waits. A second outcome changes nothing."""
@@ -89,14 +93,18 @@ class Op(Generic[T]):
 
     def _waiter(self) -> "asyncio.Future[None]":
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # Those before it that gave up, as cancelled ones, are dropped here: no wait needs to end by itself.
-        self._waiters = [other for other in self._waiters or () if not other.done()]
-        self._waiters.append(waiter)
+        if self._waiters is None:
+            self._waiters = [waiter]
+        else:
+            # Those before it that gave up, as cancelled ones, are dropped here: no wait needs to end by itself.
+            self._waiters = [*(other for other in self._waiters if not other.done()), waiter]
         return waiter
 
     def __await__(self) -> Generator[Any, None, T]:
         try:
-            if self._value is _PENDING and self._error is None:
+            if self._error is None:
+                if self._value is not _PENDING:
+                    return self._value  # type: ignore[no-any-return]
                 yield from self._waiter()
             return self.result()
         finally:

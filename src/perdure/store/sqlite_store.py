@@ -49,6 +49,7 @@ class SqliteStore:
         self._released = released
         self._thread = threading.get_ident()
         self._layers = layers(durable=files.position)
+        self.may_leave = self._layers.may_leave  # asked several times for each request, so without a call in between
         self._waiting = Waiting()
         self._wanting_room: deque[Callable[[], None]] = deque()
         self._generation = files.generation
@@ -84,9 +85,6 @@ class SqliteStore:
         return self._generation
 
     # Outputs
-
-    def may_leave(self, object: bytes, position: int) -> bool:
-        return self._layers.may_leave(object, position)
 
     def when_durable(self, object: bytes, position: int, release: Release) -> None:
         if self._layers.may_leave(object, position):

@@ -63,11 +63,9 @@ class Namespace(Generic[D]):
 
     def get_by_name(self, name: str, /) -> D:
         """A stub of the object with this name."""
-        if type(name) is str and len(name) <= KEPT_NAME_CHARS_MAX:
-            stub: Any = Stub(self._home, self._id_of(name))
-        else:
-            stub = Stub(self._home, self._home.id_key.from_name(name))
-        return cast(D, stub)
+        kept = type(name) is str and len(name) <= KEPT_NAME_CHARS_MAX
+        stub: Any = Stub(self._home, self._id_of(name) if kept else self._home.id_key.from_name(name))
+        return stub  # type: ignore[no-any-return]  # typed as the class, and without the call that a cast is
 
     __getitem__ = get_by_name
 
