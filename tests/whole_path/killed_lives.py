@@ -119,12 +119,14 @@ class KilledLives:
         """Read every ledger and judge; what was read is there from now on."""
         found: dict[str, list[str]] = {}
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=ANSWER_BYTES_MAX)
-        for ledger in (*LEDGERS, *map(other, LEDGERS)):
-            sent = self.history.now()
-            writer.write(_get(ledger))
-            found[ledger] = (await _answer(reader)).splitlines()
-            self.history.read(ledger, sent, found[ledger])
-        await _closed(writer)
+        try:
+            for ledger in (*LEDGERS, *map(other, LEDGERS)):
+                sent = self.history.now()
+                writer.write(_get(ledger))
+                found[ledger] = (await _answer(reader)).splitlines()
+                self.history.read(ledger, sent, found[ledger])
+        finally:
+            await _closed(writer)
         self.history.judge(found)
 
 
