@@ -17,7 +17,7 @@ from tests.simulation.model import Activation, Strand, Unit
 from tests.simulation.program import KEYS, Program, at_once, program
 
 if TYPE_CHECKING:
-    from tests.simulation.process import Play, Process
+    from tests.simulation.process import Play, Process, Stub
 
 
 class Boom(Exception):
@@ -40,7 +40,7 @@ class Actor:
         self.history = process.histories[instance.id.raw]
         self.act = Activation(self.history, instance.gate)
         self.tasks = 0
-        self.stubs = [process.new_stub(number) for number in range(len(process.histories))]
+        self.stubs: dict[int, Stub] = {}
         act = self.act
         strand = Strand(act, act.starting, "constructor")
         self.note("constructor")
@@ -147,8 +147,9 @@ class Actor:
 
     async def play(self, strand: Strand, program: Program, keyed: Any = None) -> None:
         keyed = keyed or self.storage
+        loop, note, name, number = self.process.loop, self.process.trace.append, self.history.name, self.act.number
         for instruction in program:
-            self.note(strand.name, *instruction)
+            note((loop.time(), name, number, strand.name, *instruction))
             now = _AT_ONCE.get(instruction[0])
             if now is not None:
                 now(self, keyed, *instruction[1:])
@@ -279,9 +280,9 @@ class Actor:
 
     async def sync(self, strand: Strand) -> None:
         act = self.act
-        op = self.storage.sync()
         if not act.spans_steps:
             act.seal()
+        op = self.storage.sync()
         newest = self.history.line[-1]
         if not op.done():
             await self.pause(strand, op)
@@ -297,8 +298,14 @@ class Actor:
             await self.result(strand, strand.later.pop())
 
     def send(self, strand: Strand, target: int, shared: bool, program: Program) -> Any:
-        stubs = self.process.shared_stubs if shared else self.stubs
-        stub = stubs[target % len(stubs)]
+        process = self.process
+        target %= len(process.shared_stubs)
+        if shared:
+            stub = process.shared_stubs[target]
+        elif target in self.stubs:
+            stub = self.stubs[target]
+        else:
+            stub = self.stubs[target] = process.new_stub(target)
         return stub.call(program, sender=(self.act, self.act.output()))
 
     async def result(self, strand: Strand, op: Any) -> None:
@@ -397,6 +404,8 @@ class Actor:
 
         try:
             if not as_function:
+                if not act.spans_steps:
+                    act.seal()
                 async with self.storage.transaction() as txn:
                     await inside(strand, txn)
             else:

@@ -71,16 +71,20 @@ FAILURES: dict[CrashPoint, tuple[float, tuple[Failure, ...]]] = {
     # Nothing of the group is on the disk.
     CrashPoint.BEFORE_LOG_COMMIT: (
         1.0,
-        (lambda: apsw.FullError("simulated: disk full"), lambda: apsw.IOError("simulated: nothing written")),
+        (
+            lambda: apsw.FullError("simulated: disk full"),
+            lambda: apsw.FullError("simulated: disk full"),
+            lambda: apsw.IOError("simulated: nothing written"),
+        ),
     ),
     # It is, and only the answer is a failure: a ghost.
-    CrashPoint.AFTER_LOG_COMMIT: (0.5, (lambda: apsw.IOError("simulated: written, and yet an error"),)),
+    CrashPoint.AFTER_LOG_COMMIT: (0.4, (lambda: apsw.IOError("simulated: written, and yet an error"),)),
     # Less often: in a store that is being opened anew, it is one failure too many, and turns it off.
     CrashPoint.BEFORE_APPLY_COMMIT: (
-        0.4,
+        0.3,
         (lambda: apsw.FullError("simulated: disk full"), lambda: apsw.IOError("simulated: tables not written")),
     ),
-    CrashPoint.AFTER_APPLY_COMMIT: (0.4, (lambda: apsw.IOError("simulated: tables written, and yet an error"),)),
+    CrashPoint.AFTER_APPLY_COMMIT: (0.3, (lambda: apsw.IOError("simulated: tables written, and yet an error"),)),
 }
 """At which point, how often against the rest, and in which ways the disk fails."""
 
@@ -203,7 +207,14 @@ class Disk:
         self._rng = Random(f"{process.seed} disk")
 
     def submit(self, job: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        self._process.loop.call_later(self._rng.choice(self._stalls), self._work, job, done)
+        self._later(self._work, job, done)
+
+    def _later(self, fn: Callable[..., None], *args: Any) -> None:
+        stall = self._rng.choice(self._stalls)
+        if stall:
+            self._process.loop.call_later(stall, fn, *args)
+        else:
+            self._process.loop.call_soon(fn, *args)
 
     def _work(self, job: Callable[[], Any], done: Callable[[Any], None]) -> None:
         if self._process.over:
@@ -215,7 +226,7 @@ class Disk:
         except BaseException as error:
             result = error
         if self._rng.random() < 0.3:
-            self._process.loop.call_later(self._rng.choice(self._stalls), self._report, done, result)
+            self._later(self._report, done, result)
         else:
             self._report(done, result)
 
@@ -311,7 +322,7 @@ class Process:
     def _open(self) -> None:
         clock, disk = LoopClock(self.loop), Disk(self, self.conditions.stalls)
         for number in range(self.conditions.stores):
-            place = place_of(self.folder, number, at=self._at)
+            place = place_of(self.folder, str(number), at=self._at)
             store = SqliteStore(
                 place, open_files(place), clock=clock, committer=disk, background=disk, layers=self._layers
             )
@@ -411,12 +422,16 @@ class Process:
         while tasks := asyncio.all_tasks(loop):
             for task in tasks:
                 task.cancel()
-            loop.call_soon(loop.stop)
-            loop.run_forever()
+            self._one_turn()
+        self._one_turn()  # for what waits for the end of a task
         loop.close()
         for connection in apsw.connections():
             if connection.filename.startswith(f"{self.folder}/"):
                 close_untouched(connection)
+
+    def _one_turn(self) -> None:
+        self.loop.call_soon(self.loop.stop)
+        self.loop.run_forever()
 
     # Notes
 
@@ -426,11 +441,11 @@ class Process:
         self.trace.append((self.loop.time(), history.name, activation, *what))
 
 
-def place_of(folder: Path, number: int, at: Callable[[CrashPoint], None]) -> Place:
+def place_of(folder: Path, name: str, at: Callable[[CrashPoint], None]) -> Place:
     ticks = iter(range(1_000_000_000))
-    path = folder / str(number)
+    path = folder / name
     path.mkdir(exist_ok=True)
-    return Place(path, checksummed_file_system(), "simulation", at, lambda: next(ticks) * 0.001)
+    return Place(path, checksummed_file_system(), "simulation", at, lambda: next(ticks) * 0.0003)
 
 
 def limits(rng: Random) -> Limits:

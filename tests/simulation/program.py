@@ -5,6 +5,7 @@ and calls to other objects. Drawn before anything runs, so that they don't depen
 """
 
 from collections.abc import Callable
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -142,22 +143,22 @@ _STEP: list[tuple[int, Callable[[Random], Instruction]]] = [
     (5, _savepoint),
     (2, _callback),
 ]
-_FLAT: list[tuple[int, Callable[[Random, int], Instruction]]] = [(16, _sleep), (4, _sync), (2, _raise), (1, _abort)]
+_FLAT: list[tuple[int, Callable[[Random, int], Instruction]]] = [(16, _sleep), (4, _sync), (2, _raise), (2, _abort)]
 _NESTED: list[tuple[int, Callable[[Random, int], Instruction]]] = [
     (14, _call),
     (2, _calls),
     (4, _tasks),
-    (3, _cancelled),
-    (2, _in_time),
+    (4, _cancelled),
+    (4, _in_time),
     (7, _transaction),
-    (4, _section),
+    (6, _section),
     (2, _blocking),
     (2, _background),
 ]
 
 
 def _weights(choices: list[tuple[int, Any]]) -> list[int]:
-    return [weight for weight, _ in choices]
+    return list(accumulate(weight for weight, _ in choices))
 
 
 _FLAT_ALL = [(weight, (make, False)) for weight, make in _STEP] + [(weight, (make, True)) for weight, make in _FLAT]
@@ -170,5 +171,7 @@ def program(rng: Random, depth: int = 0) -> Program:
     """A program for one event, task or section."""
     length = rng.randint(1, 4 if depth == 0 else 3)
     deepest = depth >= DEPTH_MAX
-    chosen = rng.choices(_FLAT_MAKERS if deepest else _MAKERS, _FLAT_WEIGHTS if deepest else _WEIGHTS, k=length)
+    chosen = rng.choices(
+        _FLAT_MAKERS if deepest else _MAKERS, cum_weights=_FLAT_WEIGHTS if deepest else _WEIGHTS, k=length
+    )
     return [make(rng, depth) if nests else make(rng) for make, nests in chosen]
