@@ -7,13 +7,12 @@ through. Everything is drawn from the seed; time is virtual; SQLite and the clas
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -149,15 +148,19 @@ class Schedule:
         """What is on the disk at the end, as another program reads it, is what the model says."""
         owned: list[set[int]] = [set() for _ in range(self.stores)]
         self.process.over, self.process.failed = False, None
-        tables = [_Tables(self.folder, number, crashed=self.process.crashed) for number in range(self.stores)]
-        for number, history in enumerate(self.histories):
-            generation, rows = tables[number % self.stores].of(history.id.raw)
-            if generation is not None:
-                owned[number % self.stores].add(generation)
-            history.found(rows, generation is not None)
-        for table, generations in zip(tables, owned, strict=True):
-            strays = table.generations() - generations
-            assert not strays, f"rows of generations {strays}, which nobody owns and nobody will sweep"
+        with ExitStack() as stack:
+            tables = [
+                stack.enter_context(closing(_Tables(self.folder, number, crashed=self.process.crashed)))
+                for number in range(self.stores)
+            ]
+            for number, history in enumerate(self.histories):
+                generation, rows = tables[number % self.stores].of(history.id.raw)
+                if generation is not None:
+                    owned[number % self.stores].add(generation)
+                history.found(rows, generation is not None)
+            for table, generations in zip(tables, owned, strict=True):
+                strays = table.generations() - generations
+                assert not strays, f"rows of generations {strays}, which nobody owns and nobody will sweep"
 
     def told(self, error: BaseException) -> str:
         lines = [line for line in self.trace if not self.blamed or line[1] in ("", self.blamed)]
@@ -186,6 +189,9 @@ class _Tables:
         rows = self._database.execute("SELECT key, value FROM kv WHERE generation = ?", found).fetchall()
         return found[0], {key: decode(value) for key, value in rows}
 
+    def close(self) -> None:
+        self._database.close()
+
     def generations(self) -> set[int]:
         """Of rows that are to stay."""
         statement = "SELECT DISTINCT generation FROM kv WHERE generation NOT IN (SELECT generation FROM retired)"
@@ -200,17 +206,6 @@ async def _outcome(op: Op[Any]) -> None:
 def _line(line: tuple[Any, ...]) -> str:
     time, name, activation, *what = line
     return f"  {time:9.4f} {name}#{activation} {' '.join(map(str, what))}"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Calls that nobody awaits are part of the schedules: nothing to log."""
-    log = logging.getLogger("perdure.op")
-    before, log.disabled = log.disabled, True
-    try:
-        yield
-    finally:
-        log.disabled = before
 
 
 @contextmanager
@@ -241,8 +236,7 @@ def play(seed: int, scratch: Path, *, layers: type[Layers] = Layers) -> list[tup
     schedule = Schedule(seed, folder, layers=layers)
     _new_stores(folder, scratch, schedule.stores)
     try:
-        with quiet():
-            schedule.play()
+        schedule.play()
     except BaseException as error:
         raise AssertionError(schedule.told(error)) from error
     finally:
