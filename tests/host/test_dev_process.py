@@ -98,14 +98,16 @@ def test_interrupts_work_while_code_of_the_project_holds_the_loop(tmp_path):
 
 
 def test_a_start_waits_for_one_that_is_going(keeper):
-    with DevProcess(keeper) as going, DevProcess(keeper) as coming:
+    with DevProcess(keeper) as going:
         going.wait_ready()
+        with DevProcess(keeper) as coming:
+            coming.wait_line("env.KEEPER")  # the last that it says before it asks for the folder
 
-        going.terminate()
-        coming.wait_ready()
+            going.terminate()
+            coming.wait_ready()
 
-        assert going.wait_end() == 0
-        assert coming.get("/a").text == "nothing"
+            assert going.wait_end() == 0
+            assert coming.get("/a").text == "nothing"
 
 
 def test_without_a_terminal_lines_are_plain_and_name_method_path_status_and_time(keeper):
