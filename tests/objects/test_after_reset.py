@@ -8,6 +8,7 @@ import asyncio
 import pytest
 
 from perdure.model.errors import ObjectReset, StorageFull, StoreBroken
+from perdure.model.value import decode
 from perdure.objects.residents import TICK_S
 from perdure.store import sqlite_store
 from tests.objects.test_failed_commits import full, warm
@@ -84,6 +85,23 @@ def test_a_step_that_is_reset_takes_nothing_back_of_what_a_plain_callback_wrote_
         with pytest.raises(ObjectReset):
             await plain.call(wait_and_abort)
         return await plain.call("get", "a")
+
+    assert world.run(scenario) == "from a callback"
+
+
+def test_an_orderly_stop_keeps_what_a_plain_callback_wrote_just_before_it(world: World):
+    async def scenario():
+        plain = await warm(world)
+        loop = asyncio.get_running_loop()
+        stop = loop.create_future()
+        loop.call_later(1, stop.set_result, None)  # what waits for it goes on in the turn after that of the callback
+        await plain.call(lambda self: loop.call_later(1, self.kv.put, "a", "from a callback") and None)
+        await stop
+        await plain.residents.close()
+        await settle()
+        store = world.store_of(plain)
+        record = store.record(plain.id.raw)
+        return decode(store.get(record.generation, "a"))
 
     assert world.run(scenario) == "from a callback"
 

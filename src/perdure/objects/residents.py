@@ -254,6 +254,8 @@ class Residents:
             self._tick.cancel()
             self._tick = None
         for instance in list(self._live.values()):
+            if instance.outside_seal_due:
+                instance.seal_outside()  # what a plain callback wrote in this very turn of the loop
             instance.break_with(self._closing)
         self._backlog.reject_all(self._closing)
 
