@@ -419,19 +419,18 @@ class Process:
                 instance = residents.instance_of(id)
                 if instance is not None:
                     instance.break_with(ObjectReset(what="the process was killed"))
-        while tasks := asyncio.all_tasks(loop):
+        idle_turns = 0
+        while idle_turns < 3:  # the end of a task may drop a generator, whose end is a task
+            tasks = asyncio.all_tasks(loop)
+            idle_turns = 0 if tasks else idle_turns + 1
             for task in tasks:
                 task.cancel()
-            self._one_turn()
-        self._one_turn()  # for what waits for the end of a task
+            loop.call_soon(loop.stop)
+            loop.run_forever()
         loop.close()
         for connection in apsw.connections():
             if connection.filename.startswith(f"{self.folder}/"):
                 close_untouched(connection)
-
-    def _one_turn(self) -> None:
-        self.loop.call_soon(self.loop.stop)
-        self.loop.run_forever()
 
     # Notes
 
