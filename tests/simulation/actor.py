@@ -17,7 +17,8 @@ from tests.simulation.model import Activation, Strand, Unit
 from tests.simulation.program import KEYS, Program, at_once, program
 
 if TYPE_CHECKING:
-    from tests.simulation.process import Play, Process, Stub
+    from tests.simulation.calls import Play, Stub
+    from tests.simulation.process import Process
 
 
 class Boom(Exception):

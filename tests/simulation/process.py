@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,11 +21,7 @@ from perdure.core.layers import Layers
 from perdure.model.errors import ObjectReset, PerdureError, StoreBroken
 from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
-from perdure.objects.event import Event
-from perdure.objects.op import Op
-from perdure.objects.outbox import Outbox
 from perdure.objects.residents import Residents
-from perdure.objects.stream import pump
 from perdure.store import sqlite_store, upkeep
 from perdure.store.connection import close_untouched
 from perdure.store.crash_point import CrashPoint
@@ -33,18 +29,13 @@ from perdure.store.file_system import checksummed_file_system
 from perdure.store.files import Place, open_files
 from perdure.store.sqlite_store import SqliteStore
 from perdure.testing.virtual_loop import LoopClock, VirtualLoop
-from tests.simulation.actor import Actor, Boom, Outcome
-from tests.simulation.model import Activation, History, Unit
-from tests.simulation.program import Program
+from tests.simulation.actor import Actor, Boom
+from tests.simulation.calls import Play, Stub
+from tests.simulation.disk import FAILURES, Disk, Ended
+from tests.simulation.model import History
 
 DEADLINE_S = 3_600.0
 """Virtual: longer than any section, back-off and stall of a schedule together; who still waits then waits for ever."""
-
-Sender = tuple[Activation, Unit]
-
-
-class Ended(BaseException):
-    """This process is no more; raised in whatever code of it still runs."""
 
 
 @dataclass(frozen=True)
@@ -63,177 +54,6 @@ class Conditions:
     limits: Limits = field(default_factory=Limits)
     room_bytes: int | None = None
     """How much may wait in memory, when it is to be too little."""
-
-
-Failure = Callable[[], apsw.Error]
-
-FAILURES: dict[CrashPoint, tuple[float, tuple[Failure, ...]]] = {
-    # Nothing of the group is on the disk.
-    CrashPoint.BEFORE_LOG_COMMIT: (
-        1.0,
-        (
-            lambda: apsw.FullError("simulated: disk full"),
-            lambda: apsw.FullError("simulated: disk full"),
-            lambda: apsw.IOError("simulated: nothing written"),
-        ),
-    ),
-    # It is, and only the answer is a failure: a ghost.
-    CrashPoint.AFTER_LOG_COMMIT: (0.4, (lambda: apsw.IOError("simulated: written, and yet an error"),)),
-    # Less often: in a store that is being opened anew, it is one failure too many, and turns it off.
-    CrashPoint.BEFORE_APPLY_COMMIT: (
-        0.3,
-        (lambda: apsw.FullError("simulated: disk full"), lambda: apsw.IOError("simulated: tables not written")),
-    ),
-    CrashPoint.AFTER_APPLY_COMMIT: (0.3, (lambda: apsw.IOError("simulated: tables written, and yet an error"),)),
-}
-"""At which point, how often against the rest, and in which ways the disk fails."""
-
-
-class Play(Event):
-    """One call of an object: the program that it is to play."""
-
-    __slots__ = (
-        "arrival",
-        "chunks",
-        "number",
-        "op",
-        "outcome",
-        "program",
-        "raised",
-        "sender",
-        "settled",
-        "stub",
-        "what",
-    )
-
-    def __init__(
-        self, stub: Stub, number: int, program: Program, sender: Sender | None, chunks: list[Program] | None
-    ) -> None:
-        super().__init__()
-        stub.process.events += 1
-        self.what = f"event {stub.process.events}"
-        self.stub, self.number, self.program, self.sender, self.chunks = stub, number, program, sender, chunks
-        self.op: Op[Any] = Op()
-        self.arrival = 0
-        self.outcome: Outcome | None = None
-        self.raised: BaseException | None = None
-        self.settled = False
-
-    size_bytes = 100
-
-    @property
-    def awaited(self) -> bool:
-        return self.op.awaited
-
-    def arrives(self) -> None:
-        """It has left its sender."""
-        process, history = self.stub.process, self.stub.history
-        if process.over:
-            return
-        if self.sender is not None:
-            activation, unit = self.sender
-            activation.leaves(unit)
-        process.arrivals += 1
-        self.arrival = process.arrivals
-        process.note(history, 0, self.what, "arrives", self.arrival)
-        self.stub.residents.deliver(self.stub.id, self)
-
-    def starts(self) -> None:
-        if self.number <= self.stub.started:
-            self.stub.history.fail(f"call {self.number} starts after call {self.stub.started} of the same stub")
-        self.stub.started = self.number
-        self.stub.process.events_started += 1
-
-    def run(self, target: object) -> Any:
-        assert isinstance(target, Actor)
-        return target.handle(self)
-
-    def pack(self, result: Any) -> Any:
-        return None if result is None else pump(result)
-
-    def resolve(self, packed: Any) -> None:
-        if self._settle("resolved"):
-            assert self.outcome is not None
-            activation, unit = self.outcome
-            activation.leaves(unit)
-            self.op.resolve(packed)
-
-    def reject(self, error: BaseException) -> None:
-        if not self._settle(f"rejected: {type(error).__name__}"):
-            return
-        if error is self.raised:
-            assert self.outcome is not None, "raised by the program, so its step had an end"
-            activation, unit = self.outcome
-            activation.leaves(unit)
-        elif not isinstance(error, PerdureError):
-            self.stub.history.fail(f"{self.what} failed with {error!r}")
-        self.op.reject(error if isinstance(error, Exception) else ObjectReset(what=repr(error)))
-        with suppress(Exception):
-            self.op.result()  # calls that nobody awaits are part of the schedules: nothing to log
-
-    def _settle(self, how: str) -> bool:
-        if self.stub.process.over:
-            return False
-        self.stub.process.note(self.stub.history, 0, self.what, how)
-        if self.settled:
-            self.stub.history.fail(f"{self.what} was settled twice; now it is {how}")
-        self.settled = True
-        self.stub.process.unsettled.discard(self)
-        return True
-
-
-class Stub:
-    """What calls of one sender, or of several, go through: in order."""
-
-    def __init__(self, process: Process, history: History, residents: Residents, id: ObjectId) -> None:
-        self.process, self.history, self.residents, self.id = process, history, residents, id
-        self.outbox = Outbox()
-        self.sent = 0
-        self.started = 0
-
-    def call(self, program: Program, sender: Sender | None = None, chunks: list[Program] | None = None) -> Op[Any]:
-        self.sent += 1
-        event = Play(self, self.sent, program, sender, chunks)
-        self.process.unsettled.add(event)
-        self.outbox.send(event.arrives, event.reject)
-        return event.op
-
-
-class Disk:
-    """A committer that works on the loop, in virtual time: each job begins, and is reported, when the seed says."""
-
-    def __init__(self, process: Process, stalls: tuple[float, ...]) -> None:
-        self._process, self._stalls = process, stalls
-        self._rng = Random(f"{process.seed} disk")
-
-    def submit(self, job: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        self._later(self._work, job, done)
-
-    def _later(self, fn: Callable[..., None], *args: Any) -> None:
-        stall = self._rng.choice(self._stalls)
-        if stall:
-            self._process.loop.call_later(stall, fn, *args)
-        else:
-            self._process.loop.call_soon(fn, *args)
-
-    def _work(self, job: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        if self._process.over:
-            return
-        try:
-            result = job()
-        except Ended:
-            return
-        except BaseException as error:
-            result = error
-        if self._rng.random() < 0.3:
-            self._later(self._report, done, result)
-        else:
-            self._report(done, result)
-
-    def _report(self, done: Callable[[Any], None], result: Any) -> None:
-        if not self._process.over:
-            with suppress(Ended):
-                done(result)
 
 
 class Process:

@@ -27,8 +27,9 @@ from perdure.store.connection import close_untouched
 from perdure.store.crash_point import passes
 from perdure.store.files import open_files
 from tests.simulation.actor import Boom
+from tests.simulation.calls import Stub
 from tests.simulation.model import History
-from tests.simulation.process import Conditions, Process, Stub, limits, place_of
+from tests.simulation.process import Conditions, Process, limits, place_of
 from tests.simulation.program import OBJECTS, program
 
 EVENTS_MIN = 30
