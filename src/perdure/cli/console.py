@@ -27,6 +27,8 @@ class Console:
         self._colours = wants_colours(self._out)
         self._err_colours = wants_colours(self._err)
         self._lines: list[str] = []
+        # How a status is shown; at most one entry for each status that there is.
+        self._statuses: dict[int, str] = {}
 
     def line(self, text: str = "") -> None:
         """One line, now."""
@@ -47,8 +49,12 @@ class Console:
             asyncio.get_running_loop().call_soon(self._flush_lines)
         if not path.isprintable():  # bytes of a client must not steer this terminal
             path = path.encode("unicode_escape").decode("ascii")
-        shown = self.coloured(str(status or "-"), STATUS_COLOURS.get(status // 100))
+        shown = self._statuses.get(status) or self._show_status(status)
         self._lines.append(f"{method or '-'} {path or '-'} {shown} {took_ms:.0f}ms\n")
+
+    def _show_status(self, status: int) -> str:
+        shown = self._statuses[status] = self.coloured(str(status or "-"), STATUS_COLOURS.get(status // 100))
+        return shown
 
     def coloured(self, text: str, colour: str | None, *, bold: bool = False) -> str:
         return typer.style(text, fg=colour, bold=bold or None) if self._colours else text

@@ -5,7 +5,9 @@ wrong. Nothing that is refused reaches a Worker. See tests/edge/test_bytes.py, a
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from perdure.edge.limits import EdgeLimits
 from perdure.edge.refusal import Refused
@@ -27,7 +29,7 @@ CONNECTING_IP: Final = b"cf-connecting-ip"
 _KNOWN = frozenset(method.encode() for method in METHODS)
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What a head says about its own message."""
 
     host: bytes

@@ -7,7 +7,9 @@ to. See tests/edge/test_responses.py.
 import re
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from perdure.web.body import Content
 from perdure.web.response import Response
@@ -24,7 +26,7 @@ _OURS: Final = frozenset(
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
-class Outgoing(NamedTuple):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A response's head as bytes, and how its body follows."""
 
     head: bytes

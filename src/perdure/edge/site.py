@@ -7,9 +7,10 @@ timer. See tests/edge/test_timeouts.py.
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final, Protocol
+
+import msgspec
 
 from perdure.edge.limits import EdgeLimits
 from perdure.edge.peers import TrustedProxies
@@ -20,8 +21,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 TICK_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLog:
+class RequestLog(msgspec.Struct, frozen=True, gc=False):
     """What became of one request, for a line of a log. `status` is 0 if no answer could be sent."""
 
     method: str
@@ -85,6 +85,8 @@ class Site:
         self.empty.set()
         self.date_line = ""
         self._now = 0.0
+        self.keep_alive_deadline = 0.0
+        """Of a connection that begins to wait for a request now."""
         self._ticker: asyncio.TimerHandle | None = None
 
     def after(self, seconds: float) -> float:
@@ -112,6 +114,7 @@ class Site:
 
     def _read_clock(self) -> None:
         self._now = self.loop.time()
+        self.keep_alive_deadline = self.after(self.limits.keep_alive_s)
         self.date_line = f"date: {formatdate(self._wall_clock(), usegmt=True)}\r\n"
         self._ticker = self.loop.call_later(TICK_S, self._tick)
 
