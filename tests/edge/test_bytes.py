@@ -1,4 +1,5 @@
-"""What stands on the wire and what comes back (deploy DEV-16): a table of raw bytes, each sent whole and byte by byte."""
+"""What stands on the wire and what comes back (deploy DEV-16): a table of raw bytes, each sent whole, byte by
+byte, and to a connection that has just answered a request with the same fields."""
 
 from dataclasses import dataclass
 
@@ -316,6 +317,34 @@ def test_these_bytes_one_by_one_get_the_same_answer(case: Case) -> None:
             assert seen.requests == []
         else:
             check(case, client, seen)
+
+    run(main)
+
+
+def with_the_fields_of(sent: bytes) -> bytes:
+    """A plain request with the same bytes behind its request line, up to the end of the head."""
+    head = sent.lstrip(b"\r\n").partition(b"\r\n\r\n")[0]
+    return b"GET /before HTTP/1.1\r\n" + head.partition(b"\r\n")[2] + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_these_bytes_get_this_answer_behind_a_request_with_the_same_fields(case: Case) -> None:
+    async def main() -> None:
+        for before in (GET + b"\r\n", with_the_fields_of(case.sent)):
+            seen = Seen()
+            client = Client(server_of(seen))
+            await client.send(before)
+            if client.ended or not seen.requests:
+                continue  # the fields are what is refused, or they end the connection or begin a body
+            client.transport.written.clear()
+            seen.requests.clear()
+            seen.started = 0
+
+            await client.send(case.sent)
+
+            check(case, client, seen)
+            if case in REFUSED:
+                assert seen.started == 0
 
     run(main)
 

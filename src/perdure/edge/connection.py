@@ -17,6 +17,7 @@ from perdure.edge.message import MessageParser
 from perdure.edge.outbox import Outbox
 from perdure.edge.peers import plain_address
 from perdure.edge.refusal import Refused, refusal_bytes
+from perdure.edge.repeated import RepeatedHead
 from perdure.edge.site import RequestLog, Site
 
 _NEVER: Final = float("inf")
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         *("_at", "_client_ip", "_discarded", "_exchange", "_host", "_origin", "_parser", "_peer", "_phase"),
-        *("_read_deadline", "_reading_paused", "_stash", "_transport", "loop", "outbox", "site"),
+        *("_read_deadline", "_reading_paused", "_repeated", "_stash", "_transport", "loop", "outbox", "site"),
     )
 
     _transport: asyncio.Transport
@@ -66,6 +67,7 @@ class Connection(asyncio.Protocol):
         self._client_ip: str | None = None
         self._host: bytes | None = None
         self._origin = ""
+        self._repeated: RepeatedHead | None = None
         self._reading_paused = False
         self._read_deadline = _NEVER
 
@@ -91,7 +93,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._stash:
             self._hold(self._stash[self._at :] + data, 0)
-        elif self._phase == HELD:
+        elif self._phase is HELD:
             self._hold(data, 0)
         else:
             self._parse(data, 0)
@@ -128,7 +130,7 @@ class Connection(asyncio.Protocol):
         try:
             while at < size:
                 phase = self._phase
-                if phase == HEAD:
+                if phase is HEAD:
                     at = self._parse_head(parser, data, at)
                 elif phase in (BODY, DISCARD):
                     exchange = self._exchange
@@ -137,7 +139,7 @@ class Connection(asyncio.Protocol):
                         break
                     at = parser.feed_body(data, at)
                     self._take_body(parser, exchange)
-                elif phase == HELD:
+                elif phase is HELD:
                     self._hold(data, at)
                     break
                 else:
@@ -151,6 +153,13 @@ class Connection(asyncio.Protocol):
 
     def _parse_head(self, parser: MessageParser, data: bytes, at: int) -> int:
         first = parser.at_start
+        repeated = self._repeated
+        if first and repeated is not None:
+            read = repeated.read(data, at)
+            if read is not None:
+                method, target, at = read
+                self._begin_again(repeated, method, target)
+                return at
         at = parser.feed_head(data, at)
         head = parser.head
         if head is not None:
@@ -158,6 +167,14 @@ class Connection(asyncio.Protocol):
         elif first:
             self._read_deadline = self.site.after(self.site.limits.head_s)
         return at
+
+    def _begin_again(self, head: RepeatedHead, method: str, target: str) -> None:
+        # Positions instead of keywords: this is the way of nearly every request.
+        self._exchange = Exchange(
+            self, method, head.origin, target, head.fields, head.client_ip, False, True, False, False
+        )
+        self._phase = HELD
+        self._read_deadline = _NEVER
 
     def _begin(self, parser: MessageParser, head: Head) -> None:
         site = self.site
@@ -175,12 +192,14 @@ class Connection(asyncio.Protocol):
             target,
             fields,
             client_ip,
-            http_10=parser.http_10,
-            keep_alive=parser.keep_alive,
-            has_body=has_body,
-            expects_continue=head.expects_continue and not parser.done,
+            parser.http_10,
+            parser.keep_alive,
+            has_body,
+            head.expects_continue and not parser.done,
         )
         if parser.done:
+            if parser.block:  # else those of the last one that had any may come again
+                self._repeated = RepeatedHead.of(parser.block, self._origin, fields, client_ip, site.limits)
             self._message_done(parser)
         else:
             self._phase = BODY
@@ -235,11 +254,11 @@ class Connection(asyncio.Protocol):
     def _hold(self, data: bytes, at: int) -> None:
         self._stash = data
         self._at = at
-        if len(data) - at > self.site.limits.read_ahead_bytes or self._phase == BODY:
+        if len(data) - at > self.site.limits.read_ahead_bytes or self._phase is BODY:
             self._pause_reading()
 
     def _pause_reading(self) -> None:
-        if self._phase == BODY:
+        if self._phase is BODY:
             self._read_deadline = _NEVER  # it is the handler that is slow
         if not self._reading_paused:
             self._reading_paused = True
@@ -256,43 +275,48 @@ class Connection(asyncio.Protocol):
         self._at = 0
         if data:
             self._parse(data, at)
-        if not self._stash and self._phase != CLOSED:
+        if not self._stash and self._phase is not CLOSED:
             self._resume_reading()
 
     # -- what the exchange asks
 
     def resume_body(self) -> None:
         """The handler has taken what it was given of the body."""
-        if self._phase == BODY:
+        if self._phase is BODY:
             self._expect_body()
             self._parse_stash()
 
     def send_last(self, data: bytes) -> None:
         """Send the end of an answer."""
-        self.outbox.send_last(data, more_asked=bool(self._stash))
+        self.outbox.send_last(data, bool(self._stash))
 
-    def exchange_ended(self, exchange: Exchange, *, complete: bool) -> None:
+    def exchange_ended(self, exchange: Exchange, complete: bool) -> None:
         """The task of an exchange is over; the answer was written to its end if `complete`."""
+        site = self.site
         if self._exchange is exchange:  # else the client was gone before, or was told something else
             self._exchange = None
-            self._go_on(exchange, complete=complete)
-        if self.site.on_request is not None:
-            self._log(exchange, complete=complete)
+            if not complete:
+                self.abort()
+            elif not exchange.keep_alive or site.draining:
+                self._close()
+            elif self._phase is HELD:
+                self._await_request()
+                if self._stash:
+                    self.loop.call_soon(self._proceed, context=site.context)
+            else:
+                self._discard_body()
+        on_request = site.on_request
+        if on_request is not None:
+            elapsed_ms = (self.loop.time() - exchange.started_s) * 1000
+            on_request(
+                RequestLog(exchange.method, exchange.target, exchange.status, elapsed_ms, exchange.client_ip, complete)
+            )
 
-    def _go_on(self, exchange: Exchange, *, complete: bool) -> None:
-        if not complete:
-            self.abort()
-        elif not exchange.keep_alive or self.site.draining:
-            self._close()
-        elif self._phase == HELD:
-            self._await_request()
-            if self._stash:
-                self.loop.call_soon(self._proceed, context=self.site.context)
-        else:
-            self._discarded = 0
-            self._phase = DISCARD
-            self._expect_body()
-            self._parse_stash()
+    def _discard_body(self) -> None:
+        self._discarded = 0
+        self._phase = DISCARD
+        self._expect_body()
+        self._parse_stash()
 
     def abort(self) -> None:
         """Drop the connection as it is."""
@@ -301,17 +325,17 @@ class Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close if no request is running or arriving; else the answer to it will be the last."""
-        if self._phase == HEAD and self._parser.at_start and not self._stash:
+        if self._phase is HEAD and self._parser.at_start and not self._stash:
             self._close()
 
     # -- between requests
 
     def _await_request(self) -> None:
         self._phase = HEAD
-        self._read_deadline = self.site.after(self.site.limits.keep_alive_s)
+        self._read_deadline = self.site.keep_alive_deadline
 
     def _proceed(self) -> None:
-        if self._phase != HEAD:
+        if self._phase is not HEAD:
             return
         self._parse_stash()
         self.outbox.flush_unless_grown()
@@ -364,19 +388,11 @@ class Connection(asyncio.Protocol):
 
     def _read_timed_out(self) -> None:
         self._read_deadline = _NEVER
-        if self._phase == HEAD and not self._parser.at_start:
+        if self._phase is HEAD and not self._parser.at_start:
             self._refuse(Refused(408, "the request head took too long"))
-        elif self._phase == BODY:
+        elif self._phase is BODY:
             self._refuse(Refused(408, "the request body took too long"))
-        elif self._phase == HEAD:
+        elif self._phase is HEAD:
             self._close()
         else:
             self.abort()
-
-    def _log(self, exchange: Exchange, *, complete: bool) -> None:
-        on_request = self.site.on_request
-        if on_request is not None:
-            elapsed_ms = (self.loop.time() - exchange.started_s) * 1000
-            on_request(
-                RequestLog(exchange.method, exchange.target, exchange.status, elapsed_ms, exchange.client_ip, complete)
-            )

@@ -43,8 +43,8 @@ class Exchange:
             "_responded",
             "_task",
         ),
-        *("_target", "body_bytes", "client_ip", "expects_continue", "gone", "has_body", "head_sent", "http_10"),
-        *("keep_alive", "method", "started", "started_s", "status"),
+        *("body_bytes", "client_ip", "expects_continue", "gone", "has_body", "head_sent", "http_10"),
+        *("keep_alive", "method", "started", "started_s", "status", "target"),
     )
 
     def __init__(
@@ -55,7 +55,6 @@ class Exchange:
         target: str,
         fields: Fields,
         client_ip: str | None,
-        *,
         http_10: bool,
         keep_alive: bool,
         has_body: bool,
@@ -64,7 +63,7 @@ class Exchange:
         self._connection = connection
         self.method = method
         self._origin = origin
-        self._target = target
+        self.target = target
         self._fields = fields
         self.client_ip = client_ip
         self.http_10 = http_10
@@ -85,10 +84,6 @@ class Exchange:
         self.status = 0
 
     # -- what the connection tells
-
-    @property
-    def target(self) -> str:
-        return self._target
 
     @property
     def waiting_bytes(self) -> int:
@@ -127,55 +122,63 @@ class Exchange:
     # -- the task
 
     async def _run(self) -> None:
+        # One coroutine down to the handler: each that is nested costs at its creation and whenever its task goes on.
+        connection = self._connection
         complete = False
         try:
-            response, content = await self._answer()
+            try:
+                body = self._received_body() if self.has_body else None
+                self._request = request = Request.received(
+                    self.method, self._origin, self.target, self._fields, body, self.client_ip
+                )
+                response = await connection.site.handler(request)
+                if not isinstance(response, Response):
+                    raise WrongType(
+                        what=f"a handler returned {type(response).__name__}",
+                        next_step="return a Response for every request",
+                    )
+                content = response.take_body()
+            except KeyboardInterrupt:
+                raise
+            except asyncio.CancelledError as error:
+                task = self._task
+                if self.gone or task is None or task.cancelling():
+                    raise
+                response = self._failed(error)  # the handler's own doing
+                content = response.take_body()
+            except BaseException as error:  # SystemExit too: one handler's sys.exit() must not end everybody's server
+                response = self._failed(error)
+                content = response.take_body()
             self._responded = True
             if self.gone:
                 await _drop(content)
+            elif content is None or isinstance(content, bytes):
+                self._send(response, content)
+                complete = True
             else:
-                complete = await self._send(response, content)
+                complete = await self._send_stream(response, content)
         finally:
-            self._end_body()
-            self._connection.exchange_ended(self, complete=complete)
+            if self._body is not None:
+                self._end_body(self._body)
+            connection.exchange_ended(self, complete)
 
-    async def _answer(self) -> tuple[Response, Content]:
-        site = self._connection.site
-        try:
-            self._request = request = self._received()
-            response = await site.handler(request)
-            if not isinstance(response, Response):
-                raise WrongType(
-                    what=f"a handler returned {type(response).__name__}",
-                    next_step="return a Response for every request",
-                )
-            return response, response.take_body()
-        except KeyboardInterrupt:
-            raise
-        except asyncio.CancelledError as error:
-            task = self._task
-            if self.gone or task is None or task.cancelling():
-                raise
-            failure: BaseException = error  # the handler's own doing
-        except BaseException as error:  # SystemExit too: one handler's sys.exit() must not end everybody's server
-            failure = error
-        if not self.gone:
-            site.handler_failed(failure, self._request)
-        overloaded = getattr(failure, "overloaded", False) is True
-        response = Response("Service Unavailable", 503) if overloaded else Response("Internal Server Error", 500)
-        return response, response.take_body()
-
-    def _received(self) -> Request:
-        content: Content = None
-        if self._content_complete:
-            if self.has_body:
-                content = b"".join(self._chunks)
-        else:
-            content = self._body = IncomingBody(self, self._chunks)
-            if self.gone:
-                self._body.fail(disconnected())
+    def _received_body(self) -> Content:
+        chunks = self._chunks
         self._chunks = []
-        return Request.received(self.method, self._origin, self._target, self._fields, content, self.client_ip)
+        if self._content_complete:
+            return b"".join(chunks)
+        body = self._body = IncomingBody(self, chunks)
+        if self.gone:
+            body.fail(disconnected())
+        return body
+
+    def _failed(self, error: BaseException) -> Response:
+        """What the client gets instead of what the handler did not return."""
+        if not self.gone:
+            self._connection.site.handler_failed(error, self._request)
+        if getattr(error, "overloaded", False) is True:
+            return Response("Service Unavailable", 503)
+        return Response("Internal Server Error", 500)
 
     def body_wanted(self) -> None:
         """The handler waits for more of the body."""
@@ -187,36 +190,37 @@ class Exchange:
         self.expects_continue = False
         self._connection.outbox.send(CONTINUE)
 
-    async def _send(self, response: Response, content: Content) -> bool:
-        connection = self._connection
-        site = connection.site
-        if self.expects_continue and not (content is None or isinstance(content, bytes)):
-            self._tell_to_continue()  # the stream may be made of the body, and after the head it would be too late
+    def _plan(self, response: Response, content: Content) -> Outgoing:
+        site = self._connection.site
         # A client that was never told to continue may send the body or not: the connection cannot be used again.
         keep_alive = self.keep_alive and not site.draining and not self.expects_continue
-        plan = outgoing(
-            response,
-            content,
-            head_only=self.method == "HEAD",
-            http_10=self.http_10,
-            keep_alive=keep_alive,
-            date_line=site.date_line,
-        )
+        plan = outgoing(response, content, self.method == "HEAD", self.http_10, keep_alive, site.date_line)
         self.keep_alive = plan.keep_alive
         self.head_sent = True
         self.status = response.status
+        return plan
+
+    def _send(self, response: Response, content: bytes | None) -> None:
+        plan = self._plan(response, content)
+        connection = self._connection
         if content is None or not plan.with_body:
             connection.send_last(plan.head)
-            await _drop(content)
-        elif not isinstance(content, bytes):
-            connection.outbox.send(plan.head)
-            return await self._stream(plan, content)
         elif len(content) <= JOINED_BYTES_MAX:
             connection.send_last(plan.head + content)
         else:
             connection.outbox.send(plan.head)
             connection.outbox.send(content)
-        return True
+
+    async def _send_stream(self, response: Response, content: AsyncIterator[bytes]) -> bool:
+        if self.expects_continue:
+            self._tell_to_continue()  # the stream may be made of the body, and after the head it would be too late
+        plan = self._plan(response, content)
+        if not plan.with_body:
+            self._connection.send_last(plan.head)
+            await close_content(content)
+            return True
+        self._connection.outbox.send(plan.head)
+        return await self._stream(plan, content)
 
     async def _stream(self, plan: Outgoing, content: AsyncIterator[bytes]) -> bool:
         try:
@@ -263,10 +267,10 @@ class Exchange:
                     await asyncio.sleep(0)
         return sent
 
-    def _end_body(self) -> None:
+    def _end_body(self, body: IncomingBody) -> None:
         # A body ends with its request, also for a reader that outlives the handler.
-        if self._body is not None and not self._content_complete:
-            self._body.fail(disconnected("its request was answered"))
+        if not self._content_complete:
+            body.fail(disconnected("its request was answered"))
 
 
 def disconnected(why: str = "the client closed the connection") -> Disconnected:

@@ -18,7 +18,7 @@ Fields = list[tuple[bytes, bytes]]
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # An empty line before a request line is for clients that end a body with one too many (RFC 9112, 2.2).
-_STRICT_LINE = re.compile(rb"(?:\r\n)*" + _TOKEN + rb" [\x21\x22\x24-\x7e]+ HTTP/1\.([01])\r\n")
+_STRICT_LINE = re.compile(rb"(?:\r\n)*" + _TOKEN + rb" [\x21\x22\x24-\x7e]+ HTTP/1\.([01])(?=\r\n)")
 _ANY_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S+) +HTTP/(\d+)(?:\.(\d+))?\Z")
 # Or only the beginning of a method: the parser stops at the first letter that no method goes on with.
 _METHOD_FIRST = re.compile(rb"(" + _TOKEN + rb")(?: |\Z)")
@@ -40,12 +40,15 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     forwarded: bytes
 
 
-def http_minor(raw: bytes) -> bytes:
-    """`0` or `1`, the minor version of a complete head of HTTP/1. Refused if its request line is not strictly one."""
+def request_line(raw: bytes) -> tuple[bytes, int]:
+    """The minor version of a complete head of HTTP/1, `0` or `1`, and where its first line ends.
+
+    Refused if that is not strictly a request line.
+    """
     match = _STRICT_LINE.match(raw)
     if match is None:
         raise malformed(raw, "malformed request line")
-    return match[1]
+    return match[1], match.end(1)
 
 
 def malformed(raw: bytes, reason: str) -> Refused:

@@ -9,7 +9,7 @@ from typing import Final
 
 import httptools
 
-from perdure.edge.head import Fields, Head, http_minor, malformed, read_head, refuse_oversized
+from perdure.edge.head import Fields, Head, malformed, read_head, refuse_oversized, request_line
 from perdure.edge.limits import EdgeLimits
 from perdure.edge.refusal import Refused
 from perdure.web.method import METHODS
@@ -31,10 +31,14 @@ class MessageParser:
     """The messages of one connection in turn: `feed_head` until `head` is there, `feed_body` until `done`, `next`."""
 
     __slots__ = (
-        *("_head_done", "_limits", "_parser", "_partial", "_remaining", "_tail", "_unbodied", "done", "fields", "head"),
-        *("http_10", "keep_alive", "method", "parts", "target"),
+        *("_head_done", "_limits", "_parser", "_partial", "_remaining", "_tail", "_unbodied", "at_start", "block"),
+        *("done", "fields", "head", "http_10", "keep_alive", "method", "parts", "target"),
     )
 
+    at_start: bool
+    """No byte of this message was read."""
+    block: bytes
+    """Of a head without a body that keeps the connection: what follows the request line; else b""."""
     head: Head | None
     method: str
     fields: Fields
@@ -51,22 +55,19 @@ class MessageParser:
     def next(self) -> None:
         """Begin with the message behind the one that is done."""
         self._partial = self._tail = b""
+        self.at_start = True
         self._head_done = self.done = False
         self._remaining: int | None = None
         self._unbodied = 0
         self.head = None
         self.method = ""
-        self.target = b""
+        self.block = self.target = b""
         self.fields = []
         self.http_10 = self.keep_alive = False
 
-    @property
-    def at_start(self) -> bool:
-        """No byte of this message was read."""
-        return not self._partial and not self._head_done
-
     def feed_head(self, data: bytes, at: int) -> int:
         """Read on from `at`, at most to the end of the head; the index of the rest. Refused for what is no request."""
+        self.at_start = False
         end = end_of_part(self._tail, data, at)
         piece = data if not at and end in (-1, len(data)) else data[at:] if end < 0 else data[at:end]
         raw = self._partial + piece if self._partial else piece
@@ -74,6 +75,7 @@ class MessageParser:
             self._parser.feed_data(piece)
         except httptools.HttpParserUpgrade:
             self._finish_head(raw)
+            self.block = b""
             self._decline_upgrade()
         except httptools.HttpParserError as error:
             raise _refused(malformed(raw, str(error)), error) from error
@@ -113,7 +115,8 @@ class MessageParser:
 
     def _finish_head(self, raw: bytes) -> None:
         refuse_oversized(self.target, len(raw), self.fields, self._limits)
-        self.http_10 = http_minor(raw) == b"0"
+        minor, line_end = request_line(raw)
+        self.http_10 = minor == b"0"
         self.method = self._parser.get_method().decode("ascii")
         if self.method not in METHODS:
             raise Refused(501, "unknown method")
@@ -123,6 +126,9 @@ class MessageParser:
         if head.length is not None and head.length > self._limits.body_bytes:
             raise Refused(413, "the body is too large")
         self._remaining = head.length
+        bodiless = head.length is None and not head.chunked and not head.expects_continue
+        if bodiless and self.keep_alive and not self.http_10:
+            self.block = raw[line_end:]
         self._partial = self._tail = b""
 
     def _decline_upgrade(self) -> None:

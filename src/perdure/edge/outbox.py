@@ -40,10 +40,11 @@ class Outbox:
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    def send_last(self, data: bytes, *, more_asked: bool) -> None:
+    def send_last(self, data: bytes, more_asked: bool) -> None:
         """Send the end of an answer. It may wait for the next answer, if the request for that is here already."""
         if not more_asked and not self._held:
-            self.send(data)
+            if not self._transport.is_closing():
+                self._transport.write(data)
             return
         self._held.append(data)
         self._held_bytes += len(data)

@@ -46,7 +46,7 @@ def status_line(status: int, text: str) -> str:
 
 
 def outgoing(
-    response: Response, content: Content, *, head_only: bool, http_10: bool, keep_alive: bool, date_line: str
+    response: Response, content: Content, head_only: bool, http_10: bool, keep_alive: bool, date_line: str
 ) -> Outgoing:
     """The head of a response, and how to send its content."""
     status = response.status
