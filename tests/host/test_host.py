@@ -26,7 +26,7 @@ async def start(folder, data=None, **options) -> Host:
 
 async def said(host: Host, path: str, text: str | None = None) -> str:
     request = Request(f"http://localhost{path}", method="GET" if text is None else "POST", body=text)
-    return await (await host.handle(request)).text()
+    return await (await host.worker.fetch(request)).text()
 
 
 async def over_http(port: int, path: str, text: str | None = None) -> str:

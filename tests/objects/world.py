@@ -17,6 +17,7 @@ from perdure.model.object_id import IdKey, ObjectId
 from perdure.model.value import transfer
 from perdure.objects.event import Event
 from perdure.objects.instance import Instance
+from perdure.objects.member import CURRENT
 from perdure.objects.op import Op
 from perdure.objects.outbox import Outbox
 from perdure.objects.residents import Residents
@@ -76,6 +77,9 @@ class Call(Event):
     def __init__(self, method: str | Callable[..., Any], args: tuple[Any, ...]) -> None:
         super().__init__()
         self.method, self.args, self.op = method, args, Op()
+        sender = CURRENT.get()
+        if sender is not None:
+            self.sent_by(sender)
 
     @property
     def what(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from perdure.model.errors import ObjectReset, PerdureError
 from perdure.model.object_id import ObjectId
 from perdure.objects.event import Event
+from perdure.objects.member import CURRENT
 from perdure.objects.op import Op
 from perdure.objects.outbox import Outbox
 from perdure.objects.residents import Residents
@@ -46,6 +47,9 @@ class Play(Event):
         self, stub: Stub, number: int, program: Program, sender: Sender | None, chunks: list[Program] | None
     ) -> None:
         super().__init__()
+        member = CURRENT.get()
+        if member is not None:
+            self.sent_by(member)
         stub.process.events += 1
         self.what = f"event {stub.process.events}"
         self.stub, self.number, self.program, self.sender, self.chunks = stub, number, program, sender, chunks

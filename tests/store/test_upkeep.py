@@ -6,6 +6,7 @@ import pytest
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.layers import Layers
+from perdure.core.row_cache import RowCache
 from perdure.model.errors import StorageBroken, StoreBroken, WrongThread
 from perdure.store import sqlite_store, upkeep
 from tests.store.world import World
@@ -276,6 +277,40 @@ def test_without_the_epoch_that_read_would_be_stale(tmp_path):
     with pytest.raises(AssertionError):
         test_a_read_on_another_thread_is_done_again_when_something_left_the_layers_meanwhile(world)
     world.abandon()
+
+
+def test_a_row_that_was_read_is_read_as_it_was_written_since(world):
+    world.register(A, 1, k=b"old", gone=b"old")
+    world.quiet()
+    assert (world.store.get(1, "k"), world.store.get(1, "gone"), world.store.get(1, "none")) == (b"old", b"old", None)
+
+    world.put(A, 1, k=b"new", gone=None, none=b"now")
+    world.quiet()
+
+    assert world.store.counters().layer_bytes == 0
+    assert (world.store.get(1, "k"), world.store.get(1, "gone"), world.store.get(1, "none")) == (b"new", None, b"now")
+
+
+def test_a_cache_that_kept_what_is_written_would_be_stale(tmp_path):
+    class KeepsWritten(RowCache):
+        def forget_written(self, entry):
+            pass
+
+    world = World(tmp_path / "store", row_cache=KeepsWritten)
+    with pytest.raises(AssertionError):
+        test_a_row_that_was_read_is_read_as_it_was_written_since(world)
+    world.abandon()
+
+
+def test_a_row_that_was_read_lately_is_not_looked_up_again(world):
+    world.register(A, 1, k=b"v")
+    world.quiet()
+    world.store.get(1, "k")
+    before = world.store.activity
+
+    assert world.store.get(1, "k") == b"v"
+
+    assert world.store.activity == before
 
 
 def test_a_read_off_the_loop_sees_the_layers_first(world):

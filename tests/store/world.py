@@ -12,6 +12,7 @@ import apsw
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.layers import Layers
+from perdure.core.row_cache import RowCache
 from perdure.model.errors import PerdureError
 from perdure.store.crash_point import At, CrashPoint, passes
 from perdure.store.file_system import checksummed_file_system
@@ -110,6 +111,7 @@ class World:
         file_system: str | None = None,
         at: At = passes,
         layers: type[Layers] = Layers,
+        row_cache: type[RowCache] = RowCache,
         clock: ManualClock | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,6 +129,7 @@ class World:
             background=self.background,
             released=self._release,
             layers=layers,
+            row_cache=row_cache,
         )
         self.store.on_failed = lambda objects, error: self.failures.append((objects, error))
 

@@ -66,7 +66,9 @@ class Faulty(DurableObject["FaultyEnv"]):
 
         return Response(stream())
 
-    def fork(self) -> int:
+    async def fork(self) -> int:
+        self.ctx.storage.kv.put("x", 1)
+        await self.ctx.storage.sync()  # so that the child has to ask the store
         child = os.fork()
         if child:
             _, status = os.waitpid(child, 0)

@@ -71,7 +71,7 @@ class InputGate(Section):
     def admits(self, section: Section, ticket: Ticket | None = None) -> bool:
         """May code of `section` run now? Without a ticket only if nobody waits there: a woken waiter keeps its place."""
         top = self if self._open is None else self._open
-        if self.running or section.effective() is not top:
+        if self.running or (section is not top and section.effective() is not top):
             return False
         waiting = top.waiting
         return not waiting or waiting[0] is ticket
@@ -101,7 +101,7 @@ class InputGate(Section):
         """Whose turn it is, if nobody runs."""
         if self.running:
             return None
-        waiting = self.top.waiting
+        waiting = self.waiting if self._open is None else self._open.waiting
         return waiting[0] if waiting else None
 
     def everyone(self) -> list[Ticket]:

@@ -57,8 +57,9 @@ class Layers:
         self.epoch = 0
         """Goes up whenever something leaves the layers for the tables."""
         self._sealed = durable
+        self.gathering_bytes = 0
+        """Of the group that gathers."""
         self._gathering: list[Entry] = []
-        self._gathering_bytes = 0
         self._in_flight: Group | None = None
         self._groups: deque[Group] = deque()
         self._rows: dict[int, dict[str, tuple[int, bytes | None]]] = {}
@@ -107,10 +108,6 @@ class Layers:
         return self._sealed + 1
 
     @property
-    def gathering_bytes(self) -> int:
-        return self._gathering_bytes
-
-    @property
     def in_flight(self) -> Group | None:
         return self._in_flight
 
@@ -118,7 +115,7 @@ class Layers:
     def durable_bytes(self) -> int:
         """Of the groups that apply could take now."""
         flying = self._in_flight.size_bytes if self._in_flight is not None else 0
-        return self.size_bytes - self._gathering_bytes - flying
+        return self.size_bytes - self.gathering_bytes - flying
 
     @property
     def wants_group(self) -> bool:
@@ -134,7 +131,7 @@ class Layers:
         """Adds one unit of `entry.size_bytes()` whole to the gathering group; gives its position."""
         position = self._sealed + 1
         self._gathering.append(entry)
-        self._gathering_bytes += size_bytes
+        self.gathering_bytes += size_bytes
         self.size_bytes += size_bytes
         self._put_flat(entry, position)
         return position
@@ -145,9 +142,9 @@ class Layers:
             return None
         self._sealed += 1
         self.size_bytes += GROUP_BYTES
-        size_bytes = self._gathering_bytes + GROUP_BYTES
+        size_bytes = self.gathering_bytes + GROUP_BYTES
         group = Group(self._sealed, tuple(self._gathering), size_bytes, self.fence_due)
-        self._gathering, self._gathering_bytes = [], 0
+        self._gathering, self.gathering_bytes = [], 0
         self._in_flight = group
         return group
 
@@ -270,7 +267,7 @@ class Layers:
         if dropped:
             self._gathering = [entry for entry in self._gathering if entry.object not in objects]
             size = sum(entry.size_bytes() for entry in dropped)
-            self._gathering_bytes -= size
+            self.gathering_bytes -= size
             self.size_bytes -= size
         return dropped
 

@@ -24,7 +24,6 @@ from perdure.model.errors import PerdureError, StoreBroken
 from perdure.store.bounds import LOCK_TIMEOUT_S
 from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
-from perdure.web import Request, Response
 from perdure.workers.loader import load_program
 from perdure.workers.worker import Housing, Worker
 
@@ -37,8 +36,6 @@ class Host:
 
     def __init__(self, worker: Worker, resources: AsyncExitStack, clock: Clock) -> None:
         self.worker = worker
-        self.running_requests = 0
-        """Requests that the Worker has not answered yet."""
         self._resources = resources
         """The data folder and what it works with; what was opened last is closed first."""
         self._clock = clock
@@ -95,13 +92,10 @@ class Host:
             )
             return Host(worker, resources.pop_all(), clock)
 
-    async def handle(self, request: Request) -> Response:
-        """Answer a request with the Worker's code. Raises what that raises."""
-        self.running_requests += 1
-        try:
-            return await self.worker.fetch(request)
-        finally:
-            self.running_requests -= 1
+    @property
+    def running_requests(self) -> int:
+        """Requests that the Worker has not answered yet."""
+        return self.worker.running_requests
 
     async def serve(
         self,
@@ -112,7 +106,7 @@ class Host:
         on_error: OnError | None = None,
     ) -> None:
         """Answer HTTP on these bound sockets, until the host is closed; it closes them."""
-        self._server = Server(self.handle, ssl=tls, on_request=on_request, on_error=on_error)
+        self._server = Server(self.worker.fetch, ssl=tls, on_request=on_request, on_error=on_error)
         for bound in sockets:
             await self._server.start(sock=bound)
 

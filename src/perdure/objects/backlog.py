@@ -27,41 +27,39 @@ class Backlog:
         self._limits = limits
         self._admit = admit
         self._emptied = emptied
-        self._events: deque[tuple[ObjectId, Event]] = deque()
+        self.events: deque[tuple[ObjectId, Event]] = deque()
+        """Those that wait, oldest first."""
         self._bytes = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._events)
 
     def add(self, id: ObjectId, event: Event) -> None:
         """Let it wait; refuse it if too many do."""
         full = self._bytes + event.size_bytes > self._limits.queue_bytes
-        if len(self._events) >= self._limits.queue or (self._events and full):
+        if len(self.events) >= self._limits.queue or (self.events and full):
             event.reject(self._refusal(id, event))
             return
-        if not self._events:
+        if not self.events:
             self._store.when_room(self._go_on)
-        self._events.append((id, event))
+        self.events.append((id, event))
         self._bytes += event.size_bytes
 
     def _refusal(self, id: ObjectId, event: Event) -> Overloaded:
         return Overloaded(
             what=f"{event.what} was refused: the disk doesn't keep up",
             where=f"{self._class_name}/{id.name or id.hex}",
-            why=f"{len(self._events):,} events of {self._class_name} wait for the store to write what it has",
+            why=f"{len(self.events):,} events of {self._class_name} wait for the store to write what it has",
             next_step="back off and try later",
         )
 
     def _go_on(self) -> None:
-        while self._events and self._store.has_room:
-            id, event = self._events.popleft()
+        while self.events and self._store.has_room:
+            id, event = self.events.popleft()
             self._bytes -= event.size_bytes
             self._admit(id, event)
-        if self._events:
+        if self.events:
             self._store.when_room(self._go_on)
         else:
             self._emptied()
 
     def reject_all(self, error: BaseException) -> None:
-        while self._events:
-            self._events.popleft()[1].reject(error)
+        while self.events:
+            self.events.popleft()[1].reject(error)

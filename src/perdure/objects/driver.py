@@ -75,7 +75,7 @@ class Driven:
     def __await__(self) -> Generator[Any, None, Any]:
         coroutine, member = self.coroutine, self.member
         instance = member.instance
-        gate = instance.gate
+        gate, rows = instance.gate, instance.rows
         raised: BaseException | None = None
         failure: BaseException | None = None
         yielded: Any = None
@@ -91,14 +91,14 @@ class Driven:
             gate.running += 1
             try:
                 yielded = coroutine.send(None) if raised is None else coroutine.throw(raised)
-                while instance.rows.in_transaction_sync:
+                while rows.savepoints is not None and rows.in_transaction_sync:
                     yielded = coroutine.throw(self._refuse_to_wait(yielded))
             except StopIteration as stop:
                 result = stop.value
-                if instance.rows.in_transaction_sync:
+                if rows.savepoints is not None and rows.in_transaction_sync:
                     raise self._left_open() from None
             except BaseException as error:
-                instance.rows.roll_back_transaction_sync()
+                rows.roll_back_transaction_sync()
                 failure = _exit_refused(error) if isinstance(error, SystemExit) else error
                 if self.fatal and isinstance(failure, Exception | asyncio.CancelledError):
                     instance.break_by_code(failure)
@@ -230,7 +230,7 @@ class DriverFactory:
         self._eager_depth = 0
 
     def may_start_eagerly(self) -> bool:
-        return EAGER and self._eager_depth < EAGER_DEPTH_MAX
+        return self._eager_depth < EAGER_DEPTH_MAX
 
     def start_eagerly(self, coroutine: AnyCoroutine, context: Context) -> "asyncio.Task[Any]":
         """Run the first step of an event now, inside whatever step sends it."""

@@ -4,28 +4,32 @@ An event is handed over once, runs inside the gate, and its outcome leaves throu
 called exactly once between them, whatever becomes of the instance. See tests/objects/test_lifecycle.py.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, TypeAlias
 
 from perdure.core.gate import Section
-from perdure.objects.member import CURRENT
+from perdure.objects.member import ObjectMember
 
 
 class Event(ABC):
-    """One event for one object. Made in the sender's context, so that a chain of calls is known."""
+    """One event for one object."""
 
     __slots__ = ("chain",)
 
     size_bytes: int
     """What it counts against `Limits.queue_bytes` while it waits."""
+    chain: tuple[Link, ...]
+    """The critical sections in which this event, or one that caused it, was sent."""
 
     def __init__(self) -> None:
-        member = CURRENT.get()
-        self.chain: tuple[Link, ...] = ()
-        """The critical sections in which this event, or one that caused it, was sent."""
-        if member is not None:
-            still_open = (link for link in member.chain if not link[0].done)
-            self.chain = (*still_open, *((section, self) for section in member.section.enclosing()))
+        self.chain = ()
+
+    def sent_by(self, sender: ObjectMember) -> None:
+        """It was sent by code of an object: so that a chain of calls is known."""
+        still_open = (link for link in sender.chain if not link[0].done)
+        self.chain = (*still_open, *((section, self) for section in sender.section.enclosing()))
 
     def would_wait_for_itself(self, top: Section) -> bool:
         """Whether the object's open section was, directly or through others, opened by code that awaits this event."""
@@ -61,5 +65,5 @@ class Event(ABC):
         """What the object raised, under the same rule; or why it was not run, or did not end."""
 
 
-Link = tuple[Section, Event]
+Link: TypeAlias = tuple[Section, Event]
 """A critical section, and the event that was sent in it."""

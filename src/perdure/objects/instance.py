@@ -27,7 +27,7 @@ from perdure.model.errors import (
 )
 from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
-from perdure.objects.driver import Driven, install
+from perdure.objects.driver import EAGER, Driven, install
 from perdure.objects.event import Event
 from perdure.objects.member import CURRENT, ObjectMember
 from perdure.objects.rows import Rows
@@ -119,13 +119,14 @@ class Instance:
         # A constructor never runs in its caller's step; nor does a call made in a section, whose caller does not await it yet;
         # nor does what would overtake an event that arrived before it and has not begun.
         next_one = self._activation is None and self.queued == 1
-        if next_one and not event.chain and driver.may_start_eagerly() and self.gate.admits(section):
+        if EAGER and next_one and not event.chain and driver.may_start_eagerly() and self.gate.admits(section):
             task = driver.start_eagerly(self._run(event, member), context)
             if not task.done():
                 member.task = task
                 self.remember_task(task)
         else:
-            member.task = asyncio.Task(self._run(event, member), loop=loop, context=context)
+            name = self.home.class_name
+            member.task = asyncio.Task(self._run(event, member), loop=loop, context=context, name=name)
 
     async def _run(self, event: Event, member: ObjectMember) -> None:
         # Until now the loop held the task: one that has not begun is not cancelled by a reset, or nobody would settle it.
@@ -229,7 +230,7 @@ class Instance:
         gate.running -= 1
         if gate.running:
             return
-        if self.rows.unit is not None and not self.rows.in_savepoint:
+        if self.rows.unit is not None and self.rows.savepoints is None:
             self.seal()
         ticket = gate.turn()
         if ticket is not None and ticket.wake is not None:

@@ -85,7 +85,7 @@ class Residents:
         """Hand an event to its object. What goes wrong is told to the event; only another thread is refused here."""
         if get_ident() != self._thread:
             raise self._wrong_thread(event)
-        if self._backlog or not self.store.has_room:
+        if self._backlog.events or not self.store.has_room:
             self._backlog.add(id, event)
         else:
             self._admit(id, event)
@@ -113,8 +113,11 @@ class Residents:
         refused = self._refusal(instance, event) if instance.queued else None
         if refused is not None:
             event.reject(refused)
-        else:
-            self._start(instance, event)
+            return
+        self._idle.pop(id.raw, None)
+        if self._tick is None:
+            self._keep_ticking()  # first: the event's place in the queue is dated by its clock
+        instance.start(event)
 
     def _enter(self, id: ObjectId) -> Instance:
         if self._closing is not None:
@@ -126,12 +129,6 @@ class Residents:
         if self._unsaved:
             instance.rows.follow(self._unsaved.pop(id.raw, 0))
         return instance
-
-    def _start(self, instance: Instance, event: Event) -> None:
-        self._idle.pop(instance.id.raw, None)
-        if self._tick is None:
-            self._keep_ticking()  # first: the event's place in the queue is dated by its clock
-        instance.start(event)
 
     def _keep_ticking(self) -> None:
         self.about_now = self.clock.monotonic()
@@ -262,7 +259,7 @@ class Residents:
     def _perhaps_drained(self) -> None:
         if self._drained is None or self._drained.done():
             return
-        if not self._backlog and all(
+        if not self._backlog.events and all(
             instance.events == 0 and instance.tasks is None for instance in self._live.values()
         ):
             self._drained.set_result(None)

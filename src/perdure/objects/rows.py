@@ -39,7 +39,7 @@ class Unit:
         self.confirmed = False
         self.removed = False
         self.retires: int | None = None
-        self.held: list[Release] = []
+        self.held: list[Release] | None = None
 
     @property
     def empty(self) -> bool:
@@ -65,12 +65,12 @@ class Rows:
         "_clock",
         "_id",
         "_registered",
-        "_savepoints",
         "_store",
         "confirmed_position",
         "generation",
         "name",
         "record",
+        "savepoints",
         "shut_by",
         "unit",
         "written_position",
@@ -85,7 +85,8 @@ class Rows:
         self.generation: int | None = None if self.record is None else self.record.generation
         self.name = self.record.name if self.record is not None and self.record.name is not None else _kept_name(id)
         self.unit: Unit | None = None
-        self._savepoints: list[Savepoint] | None = None
+        self.savepoints: list[Savepoint] | None = None
+        """Outermost first; None if none is open."""
         self.written_position = 0
         """Of the last group that holds anything of this instance."""
         self.confirmed_position = 0
@@ -141,7 +142,7 @@ class Rows:
             raise self._too_large(size)
         if self.generation is None:
             self._begin_to_exist()
-        if self._savepoints is None:
+        if self.savepoints is None:
             unit.rows[key] = value
         else:
             self._write(unit, key, value)
@@ -197,8 +198,8 @@ class Rows:
         self.record = ObjectRecord(self.generation, self.name, self._clock.now_ms())
 
     def _write(self, unit: Unit, key: str, value: bytes | None) -> None:
-        if self._savepoints:
-            self._savepoints[-1].before.setdefault(key, unit.rows.get(key, ABSENT))
+        if self.savepoints:
+            self.savepoints[-1].before.setdefault(key, unit.rows.get(key, ABSENT))
         unit.rows[key] = value
 
     # Savepoints
@@ -206,28 +207,28 @@ class Rows:
     @property
     def in_transaction(self) -> bool:
         """A transaction that spans steps is open: steps inside it seal nothing."""
-        return self._savepoints is not None and any(savepoint.spans_steps for savepoint in self._savepoints)
+        return self.savepoints is not None and any(savepoint.spans_steps for savepoint in self.savepoints)
 
     @property
     def in_savepoint(self) -> bool:
-        return self._savepoints is not None
+        return self.savepoints is not None
 
     @property
     def in_transaction_sync(self) -> bool:
-        return self._savepoints is not None and not self._savepoints[-1].spans_steps
+        return self.savepoints is not None and not self.savepoints[-1].spans_steps
 
     def begin(self, *, spans_steps: bool) -> Savepoint:
         savepoint = Savepoint(self, spans_steps)
-        if self._savepoints is None:
-            self._savepoints = []
-        self._savepoints.append(savepoint)
+        if self.savepoints is None:
+            self.savepoints = []
+        self.savepoints.append(savepoint)
         return savepoint
 
     def commit(self, savepoint: Savepoint) -> None:
         """Keep what was written since; it now belongs to the savepoint around it, or to the unit."""
         self._pop(savepoint)
-        if self._savepoints:
-            outer = self._savepoints[-1].before
+        if self.savepoints:
+            outer = self.savepoints[-1].before
             for key, value in savepoint.before.items():
                 outer.setdefault(key, value)
 
@@ -243,28 +244,28 @@ class Rows:
 
     def roll_back_transaction_sync(self) -> None:
         """Roll back every savepoint down to the innermost transaction that spans steps, or to the unit."""
-        while self._savepoints is not None and not self._savepoints[-1].spans_steps:
-            self.roll_back(self._savepoints[-1])
+        while self.savepoints is not None and not self.savepoints[-1].spans_steps:
+            self.roll_back(self.savepoints[-1])
 
     def unwind(self, savepoint: Savepoint) -> None:
         """Roll back this savepoint and all that were opened inside it and left open."""
-        while self._savepoints is not None and self.holds(savepoint):
-            self.roll_back(self._savepoints[-1])
+        while self.savepoints is not None and self.holds(savepoint):
+            self.roll_back(self.savepoints[-1])
 
     def holds(self, savepoint: Savepoint) -> bool:
-        return self._savepoints is not None and savepoint in self._savepoints
+        return self.savepoints is not None and savepoint in self.savepoints
 
     def _pop(self, savepoint: Savepoint) -> None:
-        if self._savepoints is None or self._savepoints[-1] is not savepoint:
+        if self.savepoints is None or self.savepoints[-1] is not savepoint:
             raise TransactionEnded(
                 what="this transaction is not the innermost open one",
                 where=self._id.hex,
                 why="one that was opened inside it is still open, or it has ended",
                 next_step="end transactions in the reverse order of their start: `async with` and `with` do",
             )
-        self._savepoints.pop()
-        if not self._savepoints:
-            self._savepoints = None
+        self.savepoints.pop()
+        if not self.savepoints:
+            self.savepoints = None
 
     # Sealing
 
@@ -283,7 +284,7 @@ class Rows:
             self._registered = self.record
             if confirmed:
                 self.confirmed_position = self.written_position
-        for release in unit.held:
+        for release in unit.held or ():
             self.release_when_confirmed(release)
 
     def _entry(self, unit: Unit) -> Entry:
@@ -305,10 +306,7 @@ class Rows:
 
     def release_when_confirmed(self, release: Release) -> None:
         """Call `release` once every sealed write that it may reveal is durable: now, if all are."""
-        if self.all_confirmed:
-            release(None)
-        else:
-            self._store.when_durable(self._id.raw, self.confirmed_position, release)
+        self._store.when_durable(self._id.raw, self.confirmed_position, release)
 
     @property
     def nothing_to_wait_for(self) -> bool:
@@ -326,16 +324,15 @@ class Rows:
         """
         unit = self.unit
         if unit is not None and unit.confirmed and not self.in_transaction:
+            if unit.held is None:
+                unit.held = []
             unit.held.append(release)
         else:
             self.release_when_confirmed(release)
 
     def when_all_durable(self, release: Release) -> None:
         """For `sync`: every write so far, unconfirmed ones too. The unit has been sealed."""
-        if self._store.may_leave(self._id.raw, self.written_position):
-            release(None)
-        else:
-            self._store.when_durable(self._id.raw, self.written_position, release)
+        self._store.when_durable(self._id.raw, self.written_position, release)
 
     @property
     def settled(self) -> bool:
@@ -346,13 +343,13 @@ class Rows:
         """Drop what is not sealed, and refuse from now on. Sealed units stay on their way to the disk."""
         self.shut_by = error
         unit, self.unit = self.unit, None
-        self._savepoints = None
+        self.savepoints = None
         if unit is not None:
             release_all(unit.held, error)
 
 
-def release_all(held: list[Release], error: BaseException | None) -> None:
-    for release in held:
+def release_all(held: list[Release] | None, error: BaseException | None) -> None:
+    for release in held or ():
         release(error)
 
 

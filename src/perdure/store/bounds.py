@@ -70,6 +70,11 @@ READER_CACHE_KIB = 2_048
 WRITER_CACHE_KIB = 1_024
 BACKGROUND_CACHE_KIB = 512
 
+# Rows of one store that were read lately. Most objects keep a few small rows and read them at every event; a large row
+# costs more to copy than to find.
+ROW_CACHE_BYTES_MAX = 8 * MIB
+CACHED_ROW_BYTES_MAX = 16 * 1024
+
 # Stores with open connections in one process, and how long an idle one keeps them (7 descriptors and 154 KiB each).
 OPEN_STORES_MAX = 64
 IDLE_CLOSE_S = 60.0

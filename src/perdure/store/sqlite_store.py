@@ -17,9 +17,16 @@ from perdure.core.clock import Clock
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import IN_TABLE, Layers
+from perdure.core.row_cache import UNREAD, RowCache
 from perdure.core.waiting import Release, Waiter, Waiting
 from perdure.model.errors import ForkedChild, PerdureError, StorageBroken, UnitTooLarge, WrongThread, rebuilt
-from perdure.store.bounds import GATHERING_BYTES_MAX, LAYERS_BYTES_MAX, UNIT_BYTES_MAX
+from perdure.store.bounds import (
+    CACHED_ROW_BYTES_MAX,
+    GATHERING_BYTES_MAX,
+    LAYERS_BYTES_MAX,
+    ROW_CACHE_BYTES_MAX,
+    UNIT_BYTES_MAX,
+)
 from perdure.store.committer import Committer, run_job
 from perdure.store.files import Files, Place
 from perdure.store.interface import FailedObjects, StoreCounters
@@ -41,6 +48,7 @@ class SqliteStore:
         background: Committer,
         released: Callable[[], None] = lambda: None,
         layers: type[Layers] = Layers,
+        row_cache: type[RowCache] = RowCache,
     ) -> None:
         self.on_failed: FailedObjects = _tell_nobody
         self._place = place
@@ -50,6 +58,7 @@ class SqliteStore:
         self._thread = threading.get_ident()
         self._layers = layers(durable=files.position)
         self.may_leave = self._layers.may_leave  # asked several times for each request, so without a call in between
+        self._row_cache = row_cache(bytes_max=ROW_CACHE_BYTES_MAX, row_bytes_max=CACHED_ROW_BYTES_MAX)
         self._waiting = Waiting()
         self._wanting_room: deque[Callable[[], None]] = deque()
         self._generation = files.generation
@@ -76,6 +85,7 @@ class SqliteStore:
         if size > UNIT_BYTES_MAX:
             raise _too_large(size)
         position = self._layers.append(entry, size)
+        self._row_cache.forget_written(entry)
         self._upkeep.counters.entries += 1
         self._upkeep.wake()
         return position
@@ -118,10 +128,15 @@ class SqliteStore:
         held = self._layers.value(generation, key)
         if held is not IN_TABLE:
             return held
+        known = self._row_cache.value(generation, key)
+        if known is not UNREAD:
+            return known
         try:
-            return self._tables().get(generation, key)
+            row = self._tables().get(generation, key)
         except apsw.Error as error:
             raise self._failed_read(error, generation, key) from error
+        self._row_cache.remember(generation, key, row)
+        return row
 
     def get_many(self, generation: int, keys: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

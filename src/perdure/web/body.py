@@ -210,7 +210,7 @@ def content_of(body: Body) -> tuple[Content, str | None]:
     if body is None:
         return None, None
     if isinstance(body, str):
-        return _utf8(body), TEXT_TYPE
+        return (body.encode() if body.isascii() else _utf8(body)), TEXT_TYPE
     if isinstance(body, _bytes):
         return body, None
     if isinstance(body, bytearray | memoryview):

@@ -15,7 +15,7 @@ from perdure.web.body import Body, Content, Message, content_of
 from perdure.web.headers import Headers, HeadersInit
 from perdure.web.method import BODYLESS, checked_method
 from perdure.web.query import Query
-from perdure.web.url import decoded_path, joined, normal_url, query_text_of, raw_path_of
+from perdure.web.url import decoded_path, is_plain_path, joined, normal_url, query_text_of, raw_path_of
 
 # What Cloudflare says about a connection, where no network of theirs is in between (deploy DEV-7).
 CF_PLACEHOLDER: Final[Mapping[str, Any]] = MappingProxyType(
@@ -141,7 +141,10 @@ class Request(Message):
         """The path of `url`, percent-decoded as UTF-8."""
         path = self._path
         if path is None:
-            path = self._path = decoded_path(raw_path_of(self.url))
+            target = self._target
+            # Most paths are what was sent, and need no URL to be made.
+            path = target if is_plain_path(target) else decoded_path(raw_path_of(self.url))
+            self._path = path
         return path
 
     @property

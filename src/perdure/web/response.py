@@ -90,11 +90,12 @@ class Response(Message):
         seen._status_text = response._status_text
         seen._url = ""
         seen._request = request
-        seen._redirected = False
-        seen._start(content, response._implied_type, None)
+        seen._redirected = seen._used = False
+        seen._content = content
+        seen._implied_type = response._implied_type
+        seen._reader = None
         headers = response._headers
-        if headers is not None:
-            seen._headers = headers.frozen()
+        seen._headers = None if headers is None else headers.frozen()
         return seen
 
     @staticmethod

@@ -16,6 +16,8 @@ from perdure.model.errors import WrongType
 _NORMAL_TARGET = re.compile(
     r"(?!.*(?:/\.|/%2[eE]))/[A-Za-z0-9\-._~!$&()*+,;=:@/%']*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/%?]*)?"
 )
+# A target that is a path alone, which the URL standard and decoding leave as it is.
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9\-_~!$&()*+,;=:@/']*")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NORMAL_NAME = re.compile(rf"(?:(?!xn--){_LABEL}\.)*(?!xn--)[a-z](?:[a-z0-9-]*[a-z0-9])?(?::([1-9][0-9]{{0,3}}))?")
 _DEFAULT_PORTS = ("80", "443")
@@ -61,6 +63,11 @@ def joined(origin: str, target: str) -> str:
     if _NORMAL_TARGET.fullmatch(target) is not None:
         return origin + target
     return ada_url.URL(origin + target).href
+
+
+def is_plain_path(target: str) -> bool:
+    """Whether the decoded path of a target's URL is the target itself, as can be told at a glance."""
+    return _PLAIN_PATH.fullmatch(target) is not None
 
 
 def raw_path_of(url: str) -> str:

@@ -29,7 +29,7 @@ class _Call(Event):
     __slots__ = ("_home", "_op")
 
     def __init__(self, home: Home, op: Op[Any]) -> None:
-        super().__init__()
+        self.chain = ()
         self._home = home
         self._op = op
 
@@ -58,7 +58,7 @@ class MethodCall(_Call):
         kwargs: dict[str, Any],
         size_bytes: int,
     ) -> None:
-        Event.__init__(self)  # not by way of _Call: one of these is made for every call
+        self.chain = ()  # not by way of _Call: one of these is made for every call
         self._home = home
         self._op = op
         self._method = method
@@ -107,7 +107,9 @@ class Fetch(_Call):
     size_bytes = REQUEST_BYTES
 
     def __init__(self, home: Home, op: Op[Any], request: Request) -> None:
-        super().__init__(home, op)
+        self.chain = ()  # as in MethodCall
+        self._home = home
+        self._op = op
         self._request = request
 
     @property

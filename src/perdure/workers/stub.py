@@ -96,8 +96,11 @@ class Stub:
         self._send(PropertyRead(self._home, op, name))
 
     def _send(self, event: Event) -> None:
+        sender = CURRENT.get()
+        if sender is not None:
+            event.sent_by(sender)
         if self._outbox is None:
-            if CURRENT.get() is None:
+            if sender is None:
                 # From outside of objects nothing is held back: no queue and no closures for the most common call.
                 self._home.residents.deliver(self._id, event)
                 return

@@ -61,6 +61,7 @@ class Worker:
         self.name = name
         self.program = program
         self.clock = clock
+        self.running_requests = 0
         self.residents: dict[str, Residents] = {}
         self._namespaces: dict[str, Namespace[Any]] = {}
         for class_name, spec in program.classes.items():
@@ -79,6 +80,7 @@ class Worker:
                 next_step="write `async def fetch(request, env)` in it",
             )
         ctx = ExecutionContext(self._background)
+        self.running_requests += 1
         try:
             result = handler.call(request, self.env, ctx)
             if type(result) is not Response:
@@ -93,6 +95,7 @@ class Worker:
                 why=aborted.reason or "it called ctx.abort()",
             ) from None
         finally:
+            self.running_requests -= 1
             ctx.replied()
 
     def namespace(self, cls: type[Any], /) -> Namespace[Any]:
