@@ -59,6 +59,8 @@ class Layers:
         self._sealed = durable
         self.gathering_bytes = 0
         """Of the group that gathers."""
+        self.durable_bytes = 0
+        """Of the groups that apply could take now."""
         self._gathering: list[Entry] = []
         self._in_flight: Group | None = None
         self._groups: deque[Group] = deque()
@@ -112,15 +114,9 @@ class Layers:
         return self._in_flight
 
     @property
-    def durable_bytes(self) -> int:
-        """Of the groups that apply could take now."""
-        flying = self._in_flight.size_bytes if self._in_flight is not None else 0
-        return self.size_bytes - self.gathering_bytes - flying
-
-    @property
     def wants_group(self) -> bool:
         """Whether `seal` would give a group: something gathers, or a fence is due, and none is in flight."""
-        return self._in_flight is None and (bool(self._gathering) or self.fence_due)
+        return self._in_flight is None and (bool(self._gathering) or self._fence_position > self.durable)
 
     @property
     def fence_due(self) -> bool:
@@ -152,6 +148,7 @@ class Layers:
         """The group in flight is on disk."""
         group = self._take_in_flight()
         self.durable = group.position
+        self.durable_bytes += group.size_bytes
         self._groups.append(group)
         if self._floors and not self.fence_due:
             self._floors.clear()
@@ -227,7 +224,9 @@ class Layers:
         while self._groups and self._groups[0].position <= position:
             for entry in self._groups[0].entries:
                 yield from self._leave_flat(entry, position)
-            self.size_bytes -= self._groups.popleft().size_bytes
+            left_bytes = self._groups.popleft().size_bytes
+            self.size_bytes -= left_bytes
+            self.durable_bytes -= left_bytes
 
     def _leave_flat(self, entry: Entry, position: int) -> Iterator[None]:
         for key in entry.rows:

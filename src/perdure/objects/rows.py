@@ -41,10 +41,6 @@ class Unit:
         self.retires: int | None = None
         self.held: list[Release] | None = None
 
-    @property
-    def empty(self) -> bool:
-        return not self.rows and not self.removed
-
 
 class Savepoint:
     """What must be put back if the writes since it are rolled back."""
@@ -136,7 +132,9 @@ class Rows:
 
     def put_one(self, key: str, value: bytes, *, confirmed: bool = True) -> None:
         """Write one row; UnitTooLarge comes before any effect."""
-        unit = self.unit or self.open_unit()
+        unit = self.unit
+        if unit is None:
+            unit = self.unit = Unit()
         size = unit.size_bytes + len(key) + len(value) + 8
         if size > UNIT_BYTES_MAX:
             raise self._too_large(size)
@@ -274,7 +272,7 @@ class Rows:
         unit, self.unit = self.unit, None
         if unit is None:
             return
-        if not unit.empty:
+        if unit.rows or unit.removed:
             confirmed = unit.confirmed
             try:
                 self.written_position = self._store.append(self._entry(unit))

@@ -121,36 +121,34 @@ class Upkeep:
         if self._trouble is not None:
             self._reopen(self._trouble)
             return
-        turn = self._next_turn()
-        if self.connections.writer is None:
+        writer = self.connections.writer
+        turn = self._next_turn(writer)
+        if writer is None:
             if turn is not Turn.NOTHING:
                 self._open()
             else:
                 self._nothing_to_do()
-        elif self._wal_is_too_long(self.connections.writer):
+        elif writer.wal_pages >= WAL_PAGES_MAX and self._wal_wants_checkpoint(writer):
             self._checkpoint(whole=True)
         elif turn is Turn.GROUP:
-            self._commit(self.connections.writer)
+            self._commit(writer)
         elif turn is Turn.APPLY:
-            self._apply(self.connections.writer)
+            self._apply(writer)
         elif turn is Turn.SWEEP:
-            self._sweep(self.connections.writer)
+            self._sweep(writer)
         else:
             self._nothing_to_do()
 
-    def _next_turn(self) -> Turn:
+    def _next_turn(self, writer: Writer | None) -> Turn:
         layers = self._layers
+        apply_stands = self._apply_waits or self._apply_damage is not None or layers.leaving
         return self._turns.next(
             group=layers.wants_group and (layers.gathering_bytes > 0 or not (self._fence_waits or self._closing)),
-            apply_bytes=0 if self._apply_stands else layers.durable_bytes,
-            applying=self.connections.writer is not None and self.connections.writer.applying is not None,
+            apply_bytes=0 if apply_stands else layers.durable_bytes,
+            applying=writer is not None and writer.applying is not None,
             sweep=self._retired is not None,
             quiet=self._quiet or self._closing,
         )
-
-    @property
-    def _apply_stands(self) -> bool:
-        return self._layers.leaving or self._apply_waits or self._apply_damage is not None
 
     def _nothing_to_do(self) -> None:
         if self._closing and self._when_drained is not None and not self._layers.leaving:
@@ -330,13 +328,9 @@ class Upkeep:
 
     # Checkpoints
 
-    def _wal_is_too_long(self, writer: Writer) -> bool:
-        """Checkpoints cannot catch up with the writer: one must finish while it holds still."""
-        return (
-            writer.wal_pages >= WAL_PAGES_MAX
-            and writer.wal_pages - self._whole_tried >= CHECKPOINT_PAGES_MIN
-            and not self._lane.busy
-        )
+    def _wal_wants_checkpoint(self, writer: Writer) -> bool:
+        """It is too long, so checkpoints cannot catch up with the writer: one must finish while it holds still."""
+        return writer.wal_pages - self._whole_tried >= CHECKPOINT_PAGES_MIN and not self._lane.busy
 
     def _checkpoint(self, *, whole: bool) -> None:
         if whole:

@@ -38,7 +38,8 @@ class Writer:
         self._cursor = connection.cursor()
         self.rows_written = 0
         """By apply, so far."""
-        self._applying: Applying | None = None
+        self.applying: Applying | None = None
+        """The batch that is not wholly in the tables yet."""
         self._steps: Iterator[None] = iter(())
         connection.set_wal_hook(self._after_commit)
 
@@ -72,15 +73,15 @@ class Writer:
 
     def begin_apply(self, groups: Sequence[Group]) -> None:
         """The groups, oldest first, that `apply_slice` writes from now on. Nothing is done yet."""
-        self._applying = Applying(groups, self.connection)
-        self._steps = self._applying.steps()
+        self.applying = Applying(groups, self.connection)
+        self._steps = self.applying.steps()
 
     def apply_slice(self, seconds_max: float = SLICE_S) -> int | None:
         """Goes on applying for about that long and commits; gives the position once all of it is in the tables.
 
         After an error the groups are still in the log: begin again.
         """
-        applying = self._applying
+        applying = self.applying
         assert applying is not None, "apply_slice without begin_apply"
         self._at(CrashPoint.BEFORE_APPLY_BEGIN)
         before = applying.rows_written
@@ -89,18 +90,13 @@ class Writer:
             with unsynced(self.connection), transaction(self.connection, self._at, *points):
                 finished = self._run_for(self._steps, seconds_max)
         except BaseException:
-            self._applying = None
+            self.applying = None
             raise
         self.rows_written += applying.rows_written - before
         if not finished:
             return None
-        self._applying = None
+        self.applying = None
         return applying.position
-
-    @property
-    def applying(self) -> Applying | None:
-        """The batch that is not wholly in the tables yet."""
-        return self._applying
 
     def retired(self) -> int | None:
         """A generation that is waiting to be swept."""

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from perdure.model.limits import KEY_VALUE_BYTES_MAX
 from perdure.model.value import decode, encode
-from perdure.objects.storage.keys import check_key, check_size
+from perdure.objects.storage.keys import check_key, too_large
 
 
 def encode_row(key: str, value: Any, where: str) -> bytes:
     check_key(key, where)
     data = encode(value, path=f'put("{key}")')
-    check_size(key, data, where)
+    if len(key) + len(data) > KEY_VALUE_BYTES_MAX:
+        raise too_large(key, data, where)
     return data
 
 

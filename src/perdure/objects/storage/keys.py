@@ -46,17 +46,17 @@ def check_key(key: Any, where: str) -> None:
         )
 
 
-def check_size(key: str, value: bytes, where: str) -> None:
+def too_large(key: str, value: bytes, where: str) -> TooLarge:
+    """What a row of more than KEY_VALUE_BYTES_MAX is refused with."""
     size = len(key) + len(value)
-    if size > KEY_VALUE_BYTES_MAX:
-        raise TooLarge(
-            what=f"key and value of {key[:40]!r} have {size:,} bytes",
-            where=where,
-            why=f"together they are at most {KEY_VALUE_BYTES_MAX:,} bytes (2 MiB)",
-            next_step="split the value over several keys",
-            size=size,
-            limit=KEY_VALUE_BYTES_MAX,
-        )
+    return TooLarge(
+        what=f"key and value of {key[:40]!r} have {size:,} bytes",
+        where=where,
+        why=f"together they are at most {KEY_VALUE_BYTES_MAX:,} bytes (2 MiB)",
+        next_step="split the value over several keys",
+        size=size,
+        limit=KEY_VALUE_BYTES_MAX,
+    )
 
 
 def is_many(key: Any) -> TypeGuard[Keys]:
