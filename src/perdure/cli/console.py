@@ -50,7 +50,7 @@ class Console:
         if not path.isprintable():  # bytes of a client must not steer this terminal
             path = path.encode("unicode_escape").decode("ascii")
         shown = self._statuses.get(status) or self._show_status(status)
-        self._lines.append(f"{method or '-'} {path or '-'} {shown} {took_ms:.0f}ms\n")
+        self._lines.append(f"{method or '-'} {path or '-'} {shown} {round(took_ms)}ms\n")
 
     def _show_status(self, status: int) -> str:
         shown = self._statuses[status] = self.coloured(str(status or "-"), STATUS_COLOURS.get(status // 100))

@@ -157,9 +157,23 @@ class Connection(asyncio.Protocol):
         if first and repeated is not None:
             read = repeated.read(data, at)
             if read is not None:
-                method, target, at = read
-                self._begin_again(repeated, method, target)
-                return at
+                method, target, end = read
+                # Positions instead of keywords, and no further calls: this is the way of nearly every request.
+                self._exchange = Exchange(
+                    self,
+                    method,
+                    repeated.origin,
+                    target,
+                    repeated.fields,
+                    repeated.client_ip,
+                    False,
+                    True,
+                    False,
+                    False,
+                )
+                self._phase = HELD
+                self._read_deadline = _NEVER
+                return end
         at = parser.feed_head(data, at)
         head = parser.head
         if head is not None:
@@ -167,14 +181,6 @@ class Connection(asyncio.Protocol):
         elif first:
             self._read_deadline = self.site.after(self.site.limits.head_s)
         return at
-
-    def _begin_again(self, head: RepeatedHead, method: str, target: str) -> None:
-        # Positions instead of keywords: this is the way of nearly every request.
-        self._exchange = Exchange(
-            self, method, head.origin, target, head.fields, head.client_ip, False, True, False, False
-        )
-        self._phase = HELD
-        self._read_deadline = _NEVER
 
     def _begin(self, parser: MessageParser, head: Head) -> None:
         site = self.site

@@ -14,9 +14,9 @@ import msgspec
 from perdure.web.body import Content
 from perdure.web.response import Response
 
-_STATUS_LINES: Final = MappingProxyType(
-    {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
-)
+_PHRASES: Final = MappingProxyType({status.value: status.phrase for status in HTTPStatus})
+# By status; one that the standard does not know has no phrase.
+_STATUS_LINES: Final = tuple(f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n" for status in range(600))
 _OURS: Final = frozenset(
     (
         *("connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer"),
@@ -40,16 +40,13 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 def status_line(status: int, text: str) -> str:
     """The first line of a response, with the standard's own phrase if there is no text."""
-    if text:
-        return f"HTTP/1.1 {status} {text}\r\n"
-    return _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+    return f"HTTP/1.1 {status} {text}\r\n" if text else _STATUS_LINES[status]
 
 
 def outgoing(
     response: Response, content: Content, head_only: bool, http_10: bool, keep_alive: bool, date_line: str
 ) -> Outgoing:
     """The head of a response, and how to send its content."""
-    status = response.status
     fields = ""
     declared: int | None = None
     for name, value in response.sent_fields():
@@ -61,12 +58,12 @@ def outgoing(
             declared = int(value)
         elif name == "connection" and value.lower() == "close":
             keep_alive = False
-    length: int | None
+    line = status_line(response.status, response.status_text)
     chunked = False
     if isinstance(content, bytes):
         length = len(content)
     elif content is None:
-        length = _length_without_body(status, declared, head_only=head_only)
+        length = _length_without_body(response.status, declared, head_only=head_only)
     else:
         length = declared
         if length is None and not head_only:
@@ -76,7 +73,7 @@ def outgoing(
             )  # HTTP/1.0 knows the end of such a body only by the end of the connection
     framing = "transfer-encoding: chunked\r\n" if chunked else "" if length is None else f"content-length: {length}\r\n"
     persistence = "connection: close\r\n" if not keep_alive else "connection: keep-alive\r\n" if http_10 else ""
-    head = f"{status_line(status, response.status_text)}{date_line}{fields}{framing}{persistence}\r\n"
+    head = f"{line}{date_line}{fields}{framing}{persistence}\r\n"
     with_body = content is not None and not head_only
     return Outgoing(head.encode("latin-1"), with_body, length, chunked, keep_alive)
 

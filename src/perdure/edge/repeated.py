@@ -6,8 +6,6 @@ kept the connection and offered nothing. All else is left to the parser, so it a
 tests/edge/test_repeated.py and tests/edge/test_bytes.py, where every case also arrives behind a request with its fields.
 """
 
-import re
-from types import MappingProxyType
 from typing import Final, Self
 
 import msgspec
@@ -16,8 +14,6 @@ from perdure.edge.head import Fields
 from perdure.edge.limits import EdgeLimits
 from perdure.web.method import METHODS
 
-_PLAIN_LINE: Final = re.compile(rb"([A-Z]+) (/[\x21\x22\x24-\x7e]*) HTTP/1\.1")
-_METHODS: Final = MappingProxyType({method.encode(): method for method in METHODS})
 # What a connection keeps of a head while it idles; a browser's with its cookies is mostly below it.
 BLOCK_BYTES_MAX: Final = 2 * 1024
 # More than what stands around the target in a request line.
@@ -44,14 +40,15 @@ class RepeatedHead(msgspec.Struct, frozen=True, gc=False):
 
     def read(self, data: bytes, at: int) -> tuple[str, str, int] | None:
         """The method and the target of the head at `at`, and where it ends. None if only the parser can tell."""
-        line_end = data.find(b"\r\n", at)
-        if line_end < 0 or not data.startswith(self._block, line_end):
+        line_end = data.find(b"\r", at)
+        end = line_end + len(self._block)
+        if line_end < 0 or data[line_end:end] != self._block:
             return None
-        line = _PLAIN_LINE.fullmatch(data, at, line_end)
-        if line is None:
+        try:
+            method, target, version = data[at:line_end].decode("ascii").split(" ")
+        except ValueError:  # other bytes, or other spaces
             return None
-        name, target = line.groups()
-        method = _METHODS.get(name)
-        if method is None or len(target) > self._target_bytes_max:
+        plain = version == "HTTP/1.1" and target[:1] == "/" and target.isprintable() and "#" not in target
+        if not plain or method not in METHODS or len(target) > self._target_bytes_max:
             return None
-        return method, target.decode("ascii"), line_end + len(self._block)
+        return method, target, end
