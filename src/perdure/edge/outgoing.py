@@ -58,7 +58,7 @@ def outgoing(
             declared = int(value)
         elif name == "connection" and value.lower() == "close":
             keep_alive = False
-    line = status_line(response.status, response.status_text)
+    length: int | None
     chunked = False
     if isinstance(content, bytes):
         length = len(content)
@@ -73,7 +73,7 @@ def outgoing(
             )  # HTTP/1.0 knows the end of such a body only by the end of the connection
     framing = "transfer-encoding: chunked\r\n" if chunked else "" if length is None else f"content-length: {length}\r\n"
     persistence = "connection: close\r\n" if not keep_alive else "connection: keep-alive\r\n" if http_10 else ""
-    head = f"{line}{date_line}{fields}{framing}{persistence}\r\n"
+    head = f"{status_line(response.status, response.status_text)}{date_line}{fields}{framing}{persistence}\r\n"
     with_body = content is not None and not head_only
     return Outgoing(head.encode("latin-1"), with_body, length, chunked, keep_alive)
 
