@@ -40,4 +40,4 @@ class EdgeLimits:
     discard_bytes: int = 256 * KIB
     """Of a body left unread when its response is complete; a client with more to send needs a new connection."""
     connections: int = 20_000
-    """Open at once; past it: 503. An idle connection costs about 3 KiB."""
+    """Open at once; past it: 503. An idle connection costs 3 to 5 KiB, with the head that it keeps."""
