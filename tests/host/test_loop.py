@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from perdure.host.loop import new_loop, raise_open_files_limit
+from perdure.host.loop import SWITCH_INTERVAL_S, new_loop, raise_open_files_limit, share_interpreter_often
 
 
 @pytest.fixture
@@ -24,6 +24,17 @@ def test_the_loop_is_uvloops_where_uvloop_is_installed():
         assert type(loop).__module__.startswith("uvloop" if importlib.util.find_spec("uvloop") else "asyncio")
     finally:
         loop.close()
+
+
+def test_a_thread_waits_for_the_interpreter_for_less_than_a_group_takes():
+    before = sys.getswitchinterval()
+
+    try:
+        share_interpreter_often()
+
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S)
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_without_uvloop_the_loop_is_asyncios():

@@ -9,7 +9,7 @@ import typer
 from perdure.cli.console import Console, tune_streams
 from perdure.cli.dev_session import DevOptions, DevSession
 from perdure.cli.exit_code import ExitCode
-from perdure.host.loop import new_loop, raise_open_files_limit
+from perdure.host.loop import new_loop, raise_open_files_limit, share_interpreter_often
 
 EXAMPLES = """
 Examples:
@@ -58,6 +58,7 @@ def dev(
         raise typer.BadParameter("--cert and --key belong together", param_hint="--key" if key is None else "--cert")
     tune_streams()
     raise_open_files_limit()
+    share_interpreter_often()
     session = DevSession(DevOptions(config, port, ip, persist_to, cert, key), Console())
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:

@@ -1,4 +1,4 @@
-"""The loop that a process of ours runs on: uvloop where there is one, else asyncio's; and room for open connections.
+"""The loop that a process of ours runs on, uvloop where there is one, and what that process sets for itself.
 
 Only for processes that Perdure starts itself: embedded, it lives on whatever loop the host program runs.
 See tests/host/test_loop.py.
@@ -20,6 +20,16 @@ if sys.platform != "win32":
 
 # Each connection is a descriptor, each namespace about ten. Above this, kernels start to charge for the table itself.
 OPEN_FILES_WANTED = 65_536
+
+
+# What one thread may keep the interpreter while another waits for it. A thread that commits has it for microseconds and
+# needs it twice a group; at Python's own 5 ms, disk and loop would take turns instead of working side by side.
+SWITCH_INTERVAL_S = 0.0005
+
+
+def share_interpreter_often() -> None:
+    """Lets the threads of this process take turns at the interpreter every SWITCH_INTERVAL_S."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def raise_open_files_limit(wanted: int = OPEN_FILES_WANTED) -> int | None:

@@ -199,9 +199,15 @@ class Upkeep:
         counters.syncs += 1
         counters.log_bytes += log_bytes
         counters.fences += group.fence
-        # The next group is on its way while the outputs of this one leave.
-        self._go_on()
-        self._reports.group_is_durable()
+        # The next group is on its way while the outputs of this one leave; if there is none, they leave first.
+        next_waits = self._layers.gathering_bytes > 0
+        if next_waits:
+            self._go_on()
+        try:
+            self._reports.group_is_durable()
+        finally:
+            if not next_waits:
+                self._clock.call_soon(self._go_on)
         self._at(CrashPoint.AFTER_ACKNOWLEDGE)
         if self._apply_damage is not None and self._layers.size_bytes > LAYERS_BYTES_MAX and not self._halted:
             self._turn_off(self._apply_damage)
