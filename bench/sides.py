@@ -49,6 +49,12 @@ class Installation:
         return self.run("import sys; print('%d.%d.%d' % sys.version_info[:3])")
 
     @property
+    def build(self) -> str:
+        """How the interpreter was compiled: without profile and link-time optimisation it is a quarter slower or more."""
+        code = "import sysconfig; print('--enable-optimizations' in (sysconfig.get_config_var('CONFIG_ARGS') or ''))"
+        return "optimised build" if self.run(code) == "True" else "build without optimisations"
+
+    @property
     def series(self) -> str:
         return ".".join(self.version.split(".")[:2])
 
