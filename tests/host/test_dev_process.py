@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 
+from perdure.host.loop import SWITCH_INTERVAL_S
 from tests.host.dev_process import DevProcess
 from tests.host.projects import write_project
 
@@ -17,6 +18,15 @@ async def fetch(request):
     print("working")
     await asyncio.sleep(float(request.query["s"]))
     return Response("answered")
+"""
+
+
+SWITCHING = """
+import sys
+from perdure import Response
+
+async def fetch(request):
+    return Response(str(sys.getswitchinterval()))
 """
 
 
@@ -54,6 +64,13 @@ def test_everything_acknowledged_before_a_kill_is_there_after_a_restart(keeper):
 
     assert len(acknowledged) >= 50
     assert kept == {number: f"text {number}" for number in acknowledged}
+
+
+def test_its_threads_share_the_interpreter_often(tmp_path):
+    with DevProcess(write_project(tmp_path, SWITCHING, classes=())) as dev:
+        dev.wait_ready()
+
+        assert float(dev.get("/").text) == pytest.approx(SWITCH_INTERVAL_S)
 
 
 @pytest.mark.parametrize("stop", [DevProcess.terminate, DevProcess.interrupt], ids=["SIGTERM", "Ctrl-C"])

@@ -91,7 +91,7 @@ def unit_per_loop_turn(patch):
 
     def end_step(self):
         self.gate.running -= 1
-        if self.rows.unit is not None and not self.rows.in_savepoint:
+        if self.rows.unit is not None and self.rows.savepoints is None:
             asyncio.get_running_loop().call_soon(self.seal)
         ticket = self.gate.turn()
         if ticket is not None and ticket.wake is not None:

@@ -28,7 +28,7 @@ def writes_of_a_reset_step_are_sealed(patch):
     shut = Rows.shut
 
     def seal_and_shut(self, error):
-        if not self.in_savepoint:
+        if self.savepoints is None:
             self.seal()
         shut(self, error)
 

@@ -45,8 +45,11 @@ async def running(disk: PowerCutDisk) -> AsyncIterator[Running]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
         server = Running(host, client)
         await host.serve([listening], on_error=lambda error, request: server.errors.append(error))
-        yield server
-    await host.close(grace_s=1)
+        try:
+            yield server
+        finally:  # a test that fails leaves no open sockets to the next one
+            await client.aclose()
+            await host.close(grace_s=1)
 
 
 def after_the_cut(folder: Path, *ledgers: str) -> list[list[str]]:

@@ -34,7 +34,8 @@ from perdure.objects.rows import Rows
 from perdure.objects.state import State
 from perdure.store.interface import Store
 
-AnyTask = asyncio.Task[Any]
+AnyTask = asyncio.Future[Any]
+"""A task of the object, or a future that `wait_until` was given: held and cancelled alike."""
 
 
 class Home(Protocol):
@@ -271,7 +272,7 @@ class Instance:
 
     def seal_outside(self) -> None:
         self.outside_seal_due = False
-        if self.rows.unit is not None and not self.rows.in_savepoint and self.gate.broken is None:
+        if self.rows.unit is not None and self.rows.savepoints is None and self.gate.broken is None:
             self.seal()
 
     # Ends

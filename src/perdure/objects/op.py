@@ -104,7 +104,7 @@ class Op(Generic[T]):
         try:
             if self._error is None:
                 if self._value is not _PENDING:
-                    return self._value  # type: ignore[no-any-return]
+                    return self._value  # type: ignore[no-any-return]  # as in `result`
                 yield from self._waiter()
             return self.result()
         finally:

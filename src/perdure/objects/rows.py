@@ -208,10 +208,6 @@ class Rows:
         return self.savepoints is not None and any(savepoint.spans_steps for savepoint in self.savepoints)
 
     @property
-    def in_savepoint(self) -> bool:
-        return self.savepoints is not None
-
-    @property
     def in_transaction_sync(self) -> bool:
         return self.savepoints is not None and not self.savepoints[-1].spans_steps
 

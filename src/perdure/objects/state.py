@@ -69,7 +69,7 @@ class State:
                 next_step="call the function: `ctx.wait_until(self.refresh())`",
             )
         if isinstance(aw, asyncio.Future):
-            self._instance.remember_task(aw)  # type: ignore[arg-type]  # a future is held like a task
+            self._instance.remember_task(aw)
             aw.add_done_callback(self._background_future_over)
             return
         current = CURRENT.get()
@@ -86,7 +86,7 @@ class State:
             self._instance.home.report("a task of wait_until() failed", self._instance.id, error)
 
     def _background_future_over(self, future: asyncio.Future[Any]) -> None:
-        self._instance.forget_task(future)  # type: ignore[arg-type]
+        self._instance.forget_task(future)
         if not future.cancelled():
             error = future.exception()
             if error is not None:

@@ -11,6 +11,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,7 +104,7 @@ class _Reader:
         entrypoints: dict[str, ClassSpec] = {}
         for name, value in self._names.items():
             if _is_class(value, WorkerEntrypoint) and self._is_own(value):
-                spec = self._checked(lambda value=value: ClassSpec(value, hooks=WORKER_HOOKS))  # type: ignore[misc]
+                spec = self._checked(partial(ClassSpec, value, hooks=WORKER_HOOKS))
                 if spec is not None:
                     entrypoints[name] = spec
         self._check_default()

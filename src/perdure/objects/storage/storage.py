@@ -51,7 +51,7 @@ class Storage(Keyed):
         """
         instance = self._instance
         instance.touch()
-        if instance.rows.in_savepoint:
+        if instance.rows.savepoints is not None:
             raise WrongValue(
                 what="delete_all() was called inside a transaction",
                 where=instance.label,
@@ -65,7 +65,7 @@ class Storage(Keyed):
         """Wait until every write made so far is durable, unconfirmed ones too. Yields, so it ends the step."""
         instance = self._instance
         instance.touch()
-        if not instance.rows.in_savepoint:
+        if instance.rows.savepoints is None:
             instance.seal()
         op: Op[None] = Op()
 

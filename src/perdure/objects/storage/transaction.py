@@ -65,7 +65,7 @@ class Transaction(Keyed):
                 next_step="start the transaction outside, and use transaction_sync() inside it",
             )
         self._section.enter()
-        if not instance.rows.in_savepoint:
+        if instance.rows.savepoints is None:
             instance.seal()  # what was written before is a unit of its own
         instance.touch()
         self._savepoint = instance.rows.begin(spans_steps=True)
@@ -77,7 +77,7 @@ class Transaction(Keyed):
                 self._ended = "was rolled back" if failed else "has committed"
                 if self._savepoint is not None and rows.holds(self._savepoint):
                     self._close(rows, self._savepoint, failed)
-                    if not rows.in_savepoint and rows.shut_by is None:
+                    if rows.savepoints is None and rows.shut_by is None:
                         self._instance.seal()
         finally:
             self._section.leave()
