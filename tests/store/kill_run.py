@@ -27,6 +27,7 @@ from tests.store.loop_clock import LoopClock
 OBJECTS = [bytes([n]) * 32 for n in range(1, 4)]
 RANDOM_KILLS = 8
 NEVER_REACHED = 3
+COMMITS_UNTIL_THE_LOG_GROWS = 12
 
 
 class HastyClock(LoopClock):
@@ -115,6 +116,8 @@ async def scenario(folder: Path, at: KillAt) -> None:
     await child.unit(OBJECTS[0])
     await child.all_units()
     await until(lambda: store.counters().layer_bytes == 0)
+    for _ in range(COMMITS_UNTIL_THE_LOG_GROWS):
+        await child.unit(OBJECTS[0])
     await child.unit(OBJECTS[0], fresh=True)
     await until(lambda: store.counters().rows_swept > 0)
     await child.all_units()

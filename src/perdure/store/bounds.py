@@ -53,6 +53,11 @@ LEAVE_ROWS_MAX = 2_000
 # A checkpoint is worth its two syncs once the WAL holds this many pages that the database does not (16 MiB).
 CHECKPOINT_PAGES_MIN = 4_000
 
+# The WAL's file is made longer by as much as it holds, at least from the first bound on, by the second at most: one
+# commit in some hundreds takes 1 ms longer, the others skip what the file system does when a file grows.
+WAL_ROOM_PAGES_MIN = 16
+WAL_ROOM_BYTES_MAX = 256 * 1024
+
 # While readers or writers keep a checkpoint from finishing the WAL grows; from here on it is finished between two
 # groups.
 WAL_PAGES_MAX = 16_000

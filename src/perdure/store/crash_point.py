@@ -22,6 +22,9 @@ class CrashPoint(Enum):
     AFTER_LAYER_REMOVAL = auto()
     BEFORE_CHECKPOINT = auto()
     AFTER_CHECKPOINT = auto()
+    BEFORE_WAL_GROWTH = auto()
+    """The file of the write-ahead log is longer, and nothing is in the new part."""
+    AFTER_WAL_GROWTH = auto()
     BEFORE_FENCE = auto()
     AFTER_FENCE = auto()
     BEFORE_GENERATION_SWITCH = auto()

@@ -15,6 +15,7 @@ from perdure.store.bounds import SLICE_S, STEP_ROWS
 from perdure.store.connection import transaction, unsynced
 from perdure.store.crash_point import At, CrashPoint
 from perdure.store.log import LogCodec
+from perdure.store.wal_room import WalRoom
 
 _APPEND = "INSERT INTO log(id, body) VALUES(?, ?)"
 _RETIRED = "SELECT generation FROM retired ORDER BY generation LIMIT 1"
@@ -34,6 +35,7 @@ class Writer:
         """Pages in the write-ahead log after the last commit."""
         self._at = at
         self._monotonic = monotonic
+        self._room = WalRoom(connection)
         self._codec = LogCodec()
         self._cursor = connection.cursor()
         self.rows_written = 0
@@ -49,6 +51,9 @@ class Writer:
 
     def commit(self, group: Group) -> int:
         """Makes the group durable with one sync; gives the bytes it took in the log."""
+        if self.wal_pages > self._room.pages:
+            with transaction(self.connection, self._at, CrashPoint.BEFORE_WAL_GROWTH, CrashPoint.AFTER_WAL_GROWTH):
+                self._room.extend(self.wal_pages)
         rows = self._codec.encode(group)
         switches = any(entry.retires is not None for entry in group.entries)
         self._pass(CrashPoint.BEFORE_GENERATION_SWITCH, switches)
