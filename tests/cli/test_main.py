@@ -1,13 +1,16 @@
 """The command line: help with examples, the version, and exit codes that scripts can rely on."""
 
+import json
 import socket
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
 from typer.testing import CliRunner
 
 from perdure.cli.exit_code import ExitCode
-from perdure.cli.main import app
+from perdure.cli.main import COMMANDS, app
 from tests.host.projects import write_project
 
 
@@ -104,3 +107,34 @@ def test_a_certificate_that_cannot_be_read_exits_3(perdure, tmp_path):
 
     assert result.exit_code == ExitCode.CONFIG
     assert "--cert" in result.output
+
+
+def test_the_version_as_json_says_what_a_report_of_a_fault_should_say(perdure):
+    result = perdure("--version", "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.output)["perdure"] == version("perdure")
+    assert set(json.loads(result.output)) == {"perdure", "python", "platform"}
+
+
+def test_a_command_that_does_not_exist_is_answered_with_the_nearest_one(perdure):
+    result = perdure("devv")
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "Did you mean 'dev'?" in result.output
+
+
+def test_json_before_the_command_is_told_where_it_belongs(perdure):
+    result = perdure("--json", "dev")
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "after the command" in result.output
+
+
+def test_no_command_imports_what_only_another_one_needs():
+    program = "import sys, perdure.cli.main as m; m.app.registered_commands; print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "perdure.cli.main" in loaded
+    assert not {"asyncio", "apsw", "rich", *(f"perdure.cli.{name}" for name in COMMANDS)} & set(loaded)
