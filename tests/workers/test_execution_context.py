@@ -1,6 +1,7 @@
 """What an invocation may leave running, and for how long (runtime 10.5)."""
 
 import asyncio
+import os
 import logging
 
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from perdure.model.errors import ObjectAborted, WrongType
 from perdure.objects.op import Op
 from perdure.testing.virtual_loop import LoopClock, VirtualLoop
+from perdure.objects.origin import RequestNumbers
 from perdure.workers.execution_context import Background, ExecutionContext
 
 
 def run(scenario):
     async def main():
-        background = Background("hits", LoopClock(asyncio.get_running_loop()), lambda cls: f"namespace of {cls}")
+        clock = LoopClock(asyncio.get_running_loop())
+        background = Background("hits", clock, lambda cls: f"namespace of {cls}", RequestNumbers(os.urandom))
         await scenario(background, ExecutionContext(background))
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

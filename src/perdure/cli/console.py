@@ -6,6 +6,7 @@ server. See tests/cli/test_console.py."""
 
 import asyncio
 import io
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import TextIO
 
 import typer
 
+from perdure.host.log_context import label_of
 from perdure.model.errors import ConfigError, PerdureError
 
 STATUS_COLOURS = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
@@ -76,9 +78,29 @@ class Console:
         if error.next_step:
             self._write_err(f"  {self._err_styled('next:', 'cyan')} {error.next_step}\n")
 
-    def traceback(self, text: str) -> None:
-        """The frames of somebody's program that led to an exception."""
-        self._write_err(text if text.endswith("\n") else f"{text}\n")
+    def ready(self, url: str) -> None:
+        """The address answers from now on; the line that programs wait for."""
+        self.line(f"Ready on {self.coloured(url, 'green')}")
+
+    def failure(self, which: str, traceback: str) -> None:
+        """Somebody's program raised; `traceback` leads to where."""
+        self.error(which)
+        self._write_err(traceback if traceback.endswith("\n") else f"{traceback}\n")
+
+    def record(self, record: logging.LogRecord, traceback: str) -> None:
+        """What was logged, and the traceback that belongs to it, if one does."""
+        label = label_of(record)
+        message = record.getMessage()
+        if label and not message.startswith(label):
+            message = f"{label}: {message}"
+        if record.levelno >= logging.ERROR:
+            self.error(message)
+        elif record.levelno >= logging.WARNING:
+            self.warning(message)
+        else:
+            self.line(message)
+        if traceback:
+            self._write_err(traceback if traceback.endswith("\n") else f"{traceback}\n")
 
     def _complain(self, kind: str, colour: str, text: str) -> None:
         self._write_err(f"{self._err_styled(f'{kind}:', colour)} {text}\n")

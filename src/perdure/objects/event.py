@@ -11,12 +11,20 @@ from typing import Any, TypeAlias
 
 from perdure.core.gate import Section
 from perdure.objects.member import ObjectMember
+from perdure.objects.origin import Origin
 
 
 class Event(ABC):
     """One event for one object."""
 
-    __slots__ = ("chain",)
+    __slots__ = ("arrived_s", "begun_s", "chain", "origin")
+
+    origin: Origin | None
+    """The incoming request that it was sent for."""
+    arrived_s: float
+    """About when its object got it, by the monotonic clock."""
+    begun_s: float | None
+    """About when its first step began; None while it waits."""
 
     size_bytes: int
     """What it counts against `Limits.queue_bytes` while it waits."""
@@ -25,9 +33,11 @@ class Event(ABC):
 
     def __init__(self) -> None:
         self.chain = ()
+        self.origin = None
 
     def sent_by(self, sender: ObjectMember) -> None:
-        """It was sent by code of an object: so that a chain of calls is known."""
+        """It was sent by code of an object: so that a chain of calls is known, and what request it is for."""
+        self.origin = sender.origin
         still_open = (link for link in sender.chain if not link[0].done)
         self.chain = (*still_open, *((section, self) for section in sender.section.enclosing()))
 

@@ -62,6 +62,7 @@ class Instance:
 
     __slots__ = (
         "_activation",
+        "awake_since",
         "events",
         "gate",
         "home",
@@ -84,8 +85,9 @@ class Instance:
         self.gate = InputGate()
         self.thread = get_ident()
         self.object: object | None = None
-        self.tasks: dict[AnyTask, None] | None = None
-        """In the order in which they began, so that a reset ends them in that order and a schedule replays."""
+        self.tasks: dict[AnyTask, Event | None] | None = None
+        """In the order in which they began, so that a reset ends them in that order and a schedule replays; with the event
+        that a task is for, None for work in the background."""
         self.events = 0
         """Events that arrived and are not settled."""
         self.queued = 0
@@ -94,6 +96,8 @@ class Instance:
         self.queued_since = 0.0
         """About when the queue last moved or was empty, by the monotonic clock."""
         self.idle_since = 0.0
+        self.awake_since = home.about_now
+        """About when it came into memory, by the monotonic clock."""
         self._activation: Section | None = self.gate.open_section(self.gate)
         self.outside_seal_due = False
 
@@ -101,20 +105,27 @@ class Instance:
     def label(self) -> str:
         return f"{self.home.class_name}/{self.rows.name or self.id.hex}"
 
+    @property
+    def starting(self) -> bool:
+        """Whether its constructor or setup() has yet to end."""
+        return self._activation is not None
+
     # Events
 
     def start(self, event: Event) -> None:
         """Start an event in a task of its own; its first step waits for its turn."""
         loop = self.home.loop
         driver = install(loop)
+        event.arrived_s = about_now = self.home.about_now
+        event.begun_s = None
         if not self.queued:
-            self.queued_since = self.home.about_now
+            self.queued_since = about_now
         self.events += 1
         self.queued += 1
         self.queued_bytes += event.size_bytes
         # The first event also runs the constructor; whoever comes meanwhile queues outside of that section.
         section = self._activation if self._activation is not None and self.events == 1 else self.gate
-        member = ObjectMember(self, section, event.chain)
+        member = ObjectMember(self, section, event.chain, event.origin)
         context = self.home.base_context.copy()
         context.run(CURRENT.set, member)
         # A constructor never runs in its caller's step; nor does a call made in a section, whose caller does not await it yet;
@@ -124,7 +135,7 @@ class Instance:
             task = driver.start_eagerly(self._run(event, member), context)
             if not task.done():
                 member.task = task
-                self.remember_task(task)
+                self.remember_task(task, event)
         else:
             name = self.home.class_name
             member.task = asyncio.Task(self._run(event, member), loop=loop, context=context, name=name)
@@ -132,7 +143,7 @@ class Instance:
     async def _run(self, event: Event, member: ObjectMember) -> None:
         # Until now the loop held the task: one that has not begun is not cancelled by a reset, or nobody would settle it.
         if member.task is not None:
-            self.remember_task(member.task)
+            self.remember_task(member.task, event)
         try:
             if event.chain:
                 self._refuse_to_wait_for_itself(event)
@@ -175,7 +186,7 @@ class Instance:
     def _leave_queue(self, event: Event) -> None:
         self.queued -= 1
         self.queued_bytes -= event.size_bytes
-        self.queued_since = self.home.about_now
+        event.begun_s = self.queued_since = self.home.about_now
 
     async def _handle(self, event: Event, member: ObjectMember) -> Any:
         self._leave_queue(event)
@@ -334,10 +345,10 @@ class Instance:
 
     # Tasks
 
-    def remember_task(self, task: AnyTask) -> None:
+    def remember_task(self, task: AnyTask, event: Event | None = None) -> None:
         if self.tasks is None:
             self.tasks = {}
-        self.tasks[task] = None
+        self.tasks[task] = event
 
     def forget_task(self, task: AnyTask | None) -> None:
         if self.tasks is not None and task is not None:

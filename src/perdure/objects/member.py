@@ -15,22 +15,26 @@ from perdure.core.gate import Member, Section
 if TYPE_CHECKING:
     from perdure.objects.event import Link
     from perdure.objects.instance import Instance
+    from perdure.objects.origin import Origin
 
 
 class ObjectMember(Member):
     """A task's place in an object: the instance, the section, and the sections that may wait for what it works on."""
 
-    __slots__ = ("chain", "instance", "task")
+    __slots__ = ("chain", "instance", "origin", "task")
 
-    def __init__(self, instance: Instance, section: Section, chain: tuple[Link, ...] = ()) -> None:
+    def __init__(
+        self, instance: Instance, section: Section, chain: tuple[Link, ...] = (), origin: Origin | None = None
+    ) -> None:
         self.section = section
         self.instance = instance
         self.task: asyncio.Task[Any] | None = None
         self.chain = chain
+        self.origin = origin
 
     def child(self) -> ObjectMember:
         """The membership of a task started here."""
-        return ObjectMember(self.instance, self.section.effective(), self.chain)
+        return ObjectMember(self.instance, self.section.effective(), self.chain, self.origin)
 
 
 CURRENT: ContextVar[ObjectMember | None] = ContextVar("perdure_member", default=None)

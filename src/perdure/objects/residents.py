@@ -79,6 +79,16 @@ class Residents:
         """The live instance of an object, if there is one: for tests and tools."""
         return self._live.get(id.raw)
 
+    @property
+    def instances(self) -> list[Instance]:
+        """All that is in memory, as it is now."""
+        return list(self._live.values())
+
+    @property
+    def waiting_for_disk(self) -> list[tuple[ObjectId, Event]]:
+        """Events that the store has no room for yet, oldest first."""
+        return list(self._backlog.events)
+
     # Arrival
 
     def deliver(self, id: ObjectId, event: Event) -> None:
@@ -86,6 +96,7 @@ class Residents:
         if get_ident() != self._thread:
             raise self._wrong_thread(event)
         if self._backlog.events or not self.store.has_room:
+            event.arrived_s = self.clock.monotonic()
             self._backlog.add(id, event)
         else:
             self._admit(id, event)
@@ -125,6 +136,8 @@ class Residents:
         refusal = self._failing.refusal(id.raw) if self._failing else None
         if refusal is not None:
             raise refusal
+        if self._tick is None:
+            self._keep_ticking()  # first: when it came into memory is dated by its clock
         instance = self._live[id.raw] = Instance(id, self)
         if self._unsaved:
             instance.rows.follow(self._unsaved.pop(id.raw, 0))

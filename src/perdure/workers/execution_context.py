@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from perdure.core.clock import Cancellable, Clock
 from perdure.model.errors import ObjectAborted, WrongType
+from perdure.objects.origin import Origin, RequestNumbers
 
 if TYPE_CHECKING:
     from perdure.workers.namespace import Namespace
@@ -29,10 +30,17 @@ _log = logging.getLogger("perdure.worker")
 class Background:
     """What the invocations of one Worker left running."""
 
-    def __init__(self, worker_name: str, clock: Clock, namespace_of: Callable[[type[Any]], Namespace[Any]]) -> None:
+    def __init__(
+        self,
+        worker_name: str,
+        clock: Clock,
+        namespace_of: Callable[[type[Any]], Namespace[Any]],
+        requests: RequestNumbers,
+    ) -> None:
         self.worker_name = worker_name
         self.clock = clock
         self.namespace_of = namespace_of
+        self.requests = requests
         self.tasks: set[asyncio.Future[Any]] = set()
         self._has_told_about_origin = False
 
@@ -77,13 +85,15 @@ class Background:
             )
 
 
-class ExecutionContext:
+class ExecutionContext(Origin):
     """`ctx` of a Worker's invocation."""
 
     __slots__ = ("_background", "_replied_at", "_tasks", "_timer")
 
     def __init__(self, background: Background) -> None:
         self._background = background
+        self._number = None  # not by way of Origin: one of these is made for every request
+        self._numbers = background.requests
         self._tasks: set[asyncio.Future[Any]] | None = None
         self._replied_at: float | None = None
         self._timer: Cancellable | None = None

@@ -15,6 +15,7 @@ from perdure.model.object_id import ObjectId
 from perdure.objects.event import Event
 from perdure.objects.member import CURRENT
 from perdure.objects.op import Op
+from perdure.objects.origin import ORIGIN
 from perdure.objects.outbox import Outbox
 from perdure.objects.stream import pump
 from perdure.web.body import Body
@@ -99,6 +100,8 @@ class Stub:
         sender = CURRENT.get()
         if sender is not None:
             event.sent_by(sender)
+        else:
+            event.origin = ORIGIN.get()
         if self._outbox is None:
             if sender is None:
                 # From outside of objects nothing is held back: no queue and no closures for the most common call.

@@ -17,6 +17,7 @@ from typing import Any
 from perdure.core.clock import Clock
 from perdure.model.errors import NoHandler, ObjectAborted, ObjectReset, WrongType
 from perdure.model.object_id import IdKey, ObjectId
+from perdure.objects.origin import ORIGIN, RequestNumbers
 from perdure.objects.residents import Residents
 from perdure.objects.state import State
 from perdure.store.interface import Store
@@ -24,13 +25,16 @@ from perdure.web.request import Request
 from perdure.web.response import Response
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.env import Env, make_env
+from perdure.workers.env_annotations import env_classes
+from perdure.workers.env_check import fit
 from perdure.workers.execution_context import Background, ExecutionContext
-from perdure.workers.handler import as_response
+from perdure.workers.handler import FunctionHandler, as_response
 from perdure.workers.home import Home
 from perdure.workers.loader import Program
 from perdure.workers.namespace import Namespace
 
 _log = logging.getLogger("perdure.object")
+_worker_log = logging.getLogger("perdure.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ class Worker:
         for class_name, spec in program.classes.items():
             self._house(class_name, spec, housing[class_name], random_bytes)
         bound = {binding: self._namespaces[class_name] for binding, class_name in bindings.items()}
-        self.env: Env = make_env({**variables, **bound}, where="" if config is None else str(config))
-        self._background = Background(name, clock, self.namespace)
+        self.env: Env = self._env({**variables, **bound}, config)
+        self._background = Background(name, clock, self.namespace, RequestNumbers(random_bytes))
 
     async def fetch(self, request: Request) -> Response:
         """Answer a request with the Worker's handler. Raises what that raises; NoHandler if the Worker has none."""
@@ -80,6 +84,7 @@ class Worker:
                 next_step="write `async def fetch(request, env)` in it",
             )
         ctx = ExecutionContext(self._background)
+        ORIGIN.set(ctx)
         self.running_requests += 1
         try:
             result = handler.call(request, self.env, ctx)
@@ -120,6 +125,20 @@ class Worker:
         await asyncio.gather(*(residents.close(left_s) for residents in self.residents.values()))
         self.program.modules.close()
 
+    def _env(self, values: Mapping[str, Any], config: Path | None) -> Env:
+        program = self.program
+        function = program.handler.function if isinstance(program.handler, FunctionHandler) else None
+        named = env_classes(function, [spec.cls for spec in (*program.entrypoints.values(), *program.classes.values())])
+        for annotation in named.unknown:
+            _worker_log.warning(
+                "%s: env is not checked against %s: there is no such class at run time; "
+                "import it outside of `if TYPE_CHECKING`",
+                self.name,
+                annotation,
+            )
+        fitted = fit(values, named.classes, config=config)
+        return make_env(fitted, where="" if config is None else str(config), classes=named.classes)
+
     def _house(self, class_name: str, spec: ClassSpec, housing: Housing, random_bytes: Callable[[int], bytes]) -> None:
         def make(state: State) -> object:
             return spec.cls(state, self.env)
@@ -134,7 +153,7 @@ class Worker:
         )
         self.residents[class_name] = residents
         self._namespaces[class_name] = Namespace(
-            Home(spec, residents, IdKey(housing.unique_key), self.program.modules, random_bytes)
+            Home(spec, residents, IdKey(housing.unique_key), self.program.modules, random_bytes, spec.results)
         )
 
 
