@@ -5,7 +5,8 @@ import itertools
 import apsw
 import pytest
 
-from perdure.model.errors import StorageBroken, StorageFull
+from perdure.model.errors import StorageFull
+from perdure.store import wal_room
 from perdure.store.bounds import WAL_ROOM_BYTES_MAX, WAL_ROOM_PAGES_MIN
 from perdure.store.crash_point import CrashPoint, passes
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
@@ -122,17 +123,39 @@ def test_a_disk_with_no_space_for_room_stores_what_fits_all_the_same(log, logs):
     assert set(other.answers) == {None}
 
 
-def test_a_disk_that_cannot_write_the_room_fails_that_group_and_loses_nothing(log, logs):
+@pytest.mark.parametrize("error", [apsw.CantOpenError("no descriptors left"), apsw.IOError("planned")])
+def test_a_log_that_cannot_be_opened_again_stores_all_the_same(log, monkeypatch, error):
+    def refuse(*arguments):
+        raise error
+
+    monkeypatch.setattr(wal_room.apsw, "VFSFile", refuse)
+    log.commit(100)
+
+    assert log.growths > 2
+    assert log.answers == [None] * 100
+    assert log.world.store.counters().reopens == 0
+
+
+def test_a_disk_that_cannot_write_the_room_stores_what_it_can_write_all_the_same(log, logs):
     other = logs("other")
     other.commit(40 + commits_until_it_grows(log))
     other.disk.fail_next(Operation.WRITE, DiskError.IO, files="-wal")
 
-    other.commit()
+    other.commit(50)
 
-    assert [type(answer) for answer in other.answers if answer is not None] == [StorageBroken]
-    assert other.world.store.counters().reopens == 1
-    other.commit()
-    assert other.answers[-1] is None
+    assert other.disk.faults_left == 0
+    assert set(other.answers) == {None}
+
+
+def test_a_log_that_was_cut_meanwhile_is_not_filled_up_to_its_old_length(log):
+    log.commit(100)
+    before = log.bytes
+    log.world.store._upkeep.connections.writer.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    assert log.bytes == 0
+
+    log.commit(3)
+
+    assert 0 < log.bytes < before // 4
 
 
 def test_a_full_disk_is_told_by_the_commit_that_does_not_fit(log):

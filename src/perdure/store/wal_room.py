@@ -4,6 +4,8 @@ Only length is written. SQLite takes zeros behind the last frame for the end of 
 tests/store/test_wal_room.py and docs/decisions/0014-the-log-has-room-ahead.md.
 """
 
+from contextlib import suppress
+
 import apsw
 
 from perdure.store.bounds import WAL_ROOM_BYTES_MAX, WAL_ROOM_PAGES_MIN
@@ -27,20 +29,31 @@ class WalRoom:
     def extend(self, pages: int) -> None:
         """Gives a log of so many pages as many again, within a bound. The caller holds the database's write lock.
 
-        A full disk is no error here: what it means for the commit is SQLite's to say. The log is then let alone until
-        it has grown as much by itself.
+        Whatever goes wrong here is no error: what it means for the commit, which needs less, is SQLite's to say. The
+        log is then let alone until it has grown as much by itself.
         """
         used = _HEADER_BYTES + pages * _FRAME_BYTES
         wanted = used + min(used, WAL_ROOM_BYTES_MAX)
+        self.pages = _pages(wanted)
+        with suppress(apsw.Error):
+            self._lengthen(used, wanted)
+
+    def _lengthen(self, used: int, wanted: int) -> None:
         flags = [apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_WAL, 0]
         file = apsw.VFSFile(self._connection.open_vfs, self._connection.filename_wal, flags)
         try:
             size = file.xFileSize()
+            self.pages = max(self.pages, _pages(size))
+            if size < used:
+                return  # It was cut since the last commit; the next one begins it anew.
             try:
                 for offset in range(size, wanted, len(_ZEROS)):
                     file.xWrite(_ZEROS, offset)
             except apsw.FullError:
-                file.xTruncate(size)
+                file.xTruncate(size)  # What little is left is for others too.
         finally:
             file.xClose()
-        self.pages = (wanted - _HEADER_BYTES) // _FRAME_BYTES
+
+
+def _pages(size: int) -> int:
+    return (size - _HEADER_BYTES) // _FRAME_BYTES
