@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any, Never, Self
 
 from perdure.model.errors import BindingNotFound, WrongType
@@ -33,6 +35,8 @@ class Env:
         return env
 
     def __getitem__(self, name: str, /) -> Any:
+        if isinstance(name, str) and name in self.__json:
+            return copy.deepcopy(self.__json[name])
         return getattr(self, name) if isinstance(name, str) and name in self else self.__refuse(name)
 
     def __getattr__(self, name: str) -> Any:
@@ -78,15 +82,38 @@ class Env:
         )
 
 
-def make_env(values: Mapping[str, Any], *, where: str = "") -> Env:
-    """The `env` with these values. where: the file that names them, for messages."""
-    env = Env()
-    json = {name: copy.deepcopy(value) for name, value in values.items() if _is_mutable(value)}
+def make_env(values: Mapping[str, Any], *, where: str = "", classes: Sequence[type[Env]] = ()) -> Env:
+    """The `env` with these values. where: the file that names them, for messages.
+
+    classes: those that the Worker's code names; `env` is an instance of each, as far as Python can make one class of
+    them.
+    """
+    json = {name: copy.deepcopy(value) for name, value in values.items() if _is_changeable(value)}
+    env = Env.__new__(_class_of(classes, json))
     object.__setattr__(env, "_Env__where", where)
     object.__setattr__(env, "_Env__json", json)
     env.__dict__.update({name: value for name, value in values.items() if name not in json})
     return env
 
 
-def _is_mutable(value: object) -> bool:
-    return isinstance(value, dict | list)
+def _class_of(classes: Sequence[type[Env]], json: Mapping[str, Any]) -> type[Env]:
+    leaves = [cls for cls in classes if not any(other is not cls and issubclass(other, cls) for other in classes)]
+    # A default in the class would be found before `__getattr__` is asked.
+    hidden = {name: property(operator.itemgetter(name)) for name in json if any(hasattr(cls, name) for cls in leaves)}
+    if len(leaves) == 1 and not hidden:
+        return leaves[0]
+    name = "And".join(cls.__name__ for cls in leaves) or Env.__name__
+    try:
+        return type(name, tuple(leaves) or (Env,), hidden)
+    except TypeError:  # their bases stand in contradicting orders: the values are the same all the same
+        return type(Env.__name__, (Env,), hidden)
+
+
+_UNCHANGEABLE = (str, bytes, int, float, type(None), Enum)
+
+
+def _is_changeable(value: object) -> bool:
+    """Whether a holder of it could change it for all others. What is bound (a namespace) is shared as it is."""
+    if isinstance(value, _UNCHANGEABLE) or getattr(type(value), "__module__", "").startswith("perdure."):
+        return False
+    return copy.deepcopy(value) is not value

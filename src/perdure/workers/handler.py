@@ -32,15 +32,15 @@ class Handler(Protocol):
 class FunctionHandler:
     """`fetch(request[, env[, ctx]])` at module level."""
 
-    __slots__ = ("_arguments", "_function", "label")
+    __slots__ = ("_arguments", "function", "label")
 
     def __init__(self, function: Callable[..., Any], label: str) -> None:
-        self._function = function
+        self.function = function
         self._arguments = arguments_wanted(function)
         self.label = label
 
     def call(self, request: Request, env: Env, ctx: ExecutionContext) -> Any:
-        return self._function(*(request, env, ctx)[: self._arguments])
+        return self.function(*(request, env, ctx)[: self._arguments])
 
 
 class EntrypointHandler:

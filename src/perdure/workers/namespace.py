@@ -73,6 +73,11 @@ class Namespace(Generic[D]):
         """The same as `stub_of(get(id))`."""
         return cast(Stub, self.get(id))
 
+    @property
+    def object_class(self) -> type[Any]:
+        """The class itself, as the Worker's code knows it."""
+        return self._home.spec.cls
+
     # Without it, Python would take a namespace for a sequence and count up from ns[0].
     __iter__ = None
 

@@ -131,7 +131,7 @@ class Worker:
         named = env_classes(function, [spec.cls for spec in (*program.entrypoints.values(), *program.classes.values())])
         for annotation in named.unknown:
             _worker_log.warning(
-                "%s: env is not checked against %s: there is no such class at run time; "
+                "%s: the env annotation %s is not checked: what it names does not exist at run time; "
                 "import it outside of `if TYPE_CHECKING`",
                 self.name,
                 annotation,
