@@ -153,6 +153,42 @@ def test_a_class_that_is_not_made_of_fields_is_named():
 class Mixed(enum.Enum):
     A = 1
     B = "b"
+    C = (1, 2.5)
+    D = None
+
+
+class Ratio(enum.Enum):
+    HALF = 0.5
+
+
+class Access(enum.Flag):
+    READ = enum.auto()
+    WRITE = enum.auto()
+
+
+@pytest.mark.parametrize("member", [*Mixed, Ratio.HALF, Access.READ | Access.WRITE], ids=str)
+def test_a_member_of_any_enum_comes_back(member):
+    kind: Any = type(member)
+    crossed = decode(encode([member], path="value"))
+
+    assert as_type(list[kind], crossed, path=GET) == [member]
+    assert as_type(kind, crossed[0], path=GET) is member
+
+
+@pytest.mark.parametrize(
+    "type_", [Mixed | None, dict[str, list[Mixed]], tuple[Mixed, ...], list[Mixed | None]], ids=str
+)
+def test_a_value_that_is_no_member_is_a_mismatch(type_):
+    wrong = {"dict": {"a": ["x"]}, "tuple": ("x",), "list": ["x"]}
+    value = wrong.get(getattr(type_, "__name__", ""), "x")
+
+    with pytest.raises(ValueMismatch, match="is not a valid Mixed"):
+        as_type(type_, value, path=GET)
+
+
+@dataclasses.dataclass
+class OfMixed:
+    kind: Mixed
 
 
 @dataclasses.dataclass
@@ -160,7 +196,7 @@ class Dangling:
     field: "NoSuchClass"  # noqa: F821 - missing on purpose
 
 
-@pytest.mark.parametrize("type_", [Mixed, list[Mixed], "text", int | str | Mixed, Dangling], ids=str)
+@pytest.mark.parametrize("type_", ["text", int | str | Mixed, OfMixed, dict[Mixed, int], Dangling], ids=str)
 def test_a_type_that_no_value_can_become_is_the_callers_error(type_):
     with pytest.raises(WrongType, match="no value can be read as"):
         as_type(type_, 1, path=GET)

@@ -27,7 +27,8 @@ class Delivered:
 
 def namespace(key="rooms", spec=None):
     residents = Delivered()
-    return Namespace(Home(spec or ClassSpec(Room), residents, IdKey(key), InterpreterModules(), Numbered()))
+    spec = spec or ClassSpec(Room)
+    return Namespace(Home(spec, residents, IdKey(key), InterpreterModules(), Numbered(), spec.results))
 
 
 ROOMS, HALLS = namespace(), namespace("halls")

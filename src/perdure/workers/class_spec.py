@@ -18,6 +18,7 @@ from perdure.model.limits import Limits
 from perdure.workers.durable_object import DurableObject
 from perdure.workers.entrypoint import WorkerEntrypoint
 from perdure.workers.reserved import OBJECT_HOOKS, RESERVED
+from perdure.workers.typed_call import MemberTypes
 
 # What these bases define is the runtime's, not the user's.
 _BASES_WITHOUT_MEMBERS = frozenset({object, Generic, Protocol, DurableObject, WorkerEntrypoint})
@@ -26,7 +27,7 @@ _BASES_WITHOUT_MEMBERS = frozenset({object, Generic, Protocol, DurableObject, Wo
 class ClassSpec:
     """One class of a Worker as its callers may use it."""
 
-    __slots__ = ("cls", "hooks", "limits", "methods", "name", "properties")
+    __slots__ = ("_types", "_untyped", "cls", "hooks", "limits", "methods", "name", "properties", "results")
 
     def __init__(self, cls: type[Any], *, hooks: Mapping[str, tuple[str, ...]] = OBJECT_HOOKS) -> None:
         """Raises WrongType for a hook under two spellings, a method with a reserved name, and limits that are none."""
@@ -40,12 +41,21 @@ class ClassSpec:
         self.methods = frozenset(public & methods)
         self.properties = frozenset(name for name in public if _is_property(members[name]))
         self.limits = _limits(cls)
+        self._types = MemberTypes(cls, members, sorted(self.methods | self.properties))
+        self._untyped = self.methods.difference(self._types.arguments)
+        self.results = self._types.results
+        """What results are built as at callers, for the members whose annotation names a class of fields."""
 
     def method(self, target: object, name: str) -> Callable[..., Any]:
-        """The method to call for an RPC, bound to the instance. Raises MethodNotFound."""
-        if name in self.methods and name not in getattr(target, "__dict__", ()):
+        """The method to call for an RPC, bound to the instance. Raises MethodNotFound.
+
+        Where its annotations name a class of fields, it builds these arguments first, and raises ValueMismatch.
+        """
+        if name in self._untyped and name not in getattr(target, "__dict__", ()):
             found: Callable[..., Any] = getattr(target, name)
             return found
+        if name in self._types.arguments and not _hides(target, name):
+            return functools.partial(self._types.arguments[name].call, getattr(target, name))
         raise self._not_found(target, name)
 
     def read(self, target: object, name: str) -> Any:

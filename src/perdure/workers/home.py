@@ -6,8 +6,9 @@ tests/workers/test_namespace.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from perdure.model.object_id import IdKey
 from perdure.objects.residents import Residents
@@ -25,3 +26,5 @@ class Home:
     modules: Modules
     """How the calling Worker's code knows exceptions' classes."""
     random_bytes: Callable[[int], bytes]
+    results: Mapping[str, Any]
+    """What results are built as, by member: as `ClassSpec.results` of the class that the caller's stubs are typed as."""

@@ -1,7 +1,8 @@
 """The events that calls through a stub are: a method, a property, a request.
 
 Must stay true: what can be called is decided here, at the callee, by its class; results are copied inside the object's
-step, before anything else can change them; errors are rebuilt for each caller. See tests/workers/test_stub.py.
+step, before anything else can change them; errors are rebuilt for each caller, and results become the class that the
+caller's stub says. See tests/workers/test_stub.py and test_typed_call.py.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from perdure.model.errors import NoHandler
+from perdure.model.value import as_type
 from perdure.objects.event import Event
 from perdure.objects.op import Op
 from perdure.objects.stream import pump
@@ -39,6 +41,15 @@ class _Call(Event):
 
     def resolve(self, packed: Any) -> None:
         self._op.resolve(packed)
+
+    def _resolve_as(self, member: str, packed: Any) -> None:
+        """Give the result of a member as the class that the caller's stub says."""
+        try:
+            built = as_type(self._home.results[member], packed, path=f"result of {member}()")
+        except BaseException as error:  # of whatever a class of the user does to be built: its caller is to hear of it
+            self._op.reject(error)
+        else:
+            self._op.resolve(built)
 
     def reject(self, error: BaseException) -> None:
         self._op.reject(rebuild(error, self._home.modules))
@@ -76,6 +87,12 @@ class MethodCall(_Call):
     def pack(self, result: Any) -> Any:
         return copy_result(self._method, result)
 
+    def resolve(self, packed: Any) -> None:
+        if self._method in self._home.results:
+            self._resolve_as(self._method, packed)
+        else:
+            self._op.resolve(packed)
+
 
 class PropertyRead(_Call):
     """`await stub_of(stub).prop`."""
@@ -97,6 +114,12 @@ class PropertyRead(_Call):
 
     def pack(self, result: Any) -> Any:
         return copy_result(self._name, result)
+
+    def resolve(self, packed: Any) -> None:
+        if self._name in self._home.results:
+            self._resolve_as(self._name, packed)
+        else:
+            self._op.resolve(packed)
 
 
 class Fetch(_Call):

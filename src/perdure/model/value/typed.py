@@ -14,6 +14,7 @@ import msgspec
 
 from perdure.model.errors import ValueMismatch, WrongType
 from perdure.model.value.fields import is_pydantic_model
+from perdure.model.value.odd_enum import buildable, member_of
 
 T = TypeVar("T")
 
@@ -36,7 +37,13 @@ def as_type(type_: type[T], value: Any, *, path: str) -> T:
     if type_ is Any or type_ is object:
         return cast(T, value)
     try:
-        return msgspec.convert(value, type_, strict=True, builtin_types=_NATIVE, dec_hook=_model)
+        try:
+            return _convert(value, type_)
+        except TypeError:
+            built = buildable(type_)
+            if built is type_:
+                raise
+            return cast(T, _convert(value, built))
     except msgspec.ValidationError as error:
         raise _mismatch(str(error), path) from error
     except (TypeError, NameError) as error:
@@ -48,12 +55,19 @@ def as_type(type_: type[T], value: Any, *, path: str) -> T:
         ) from error
 
 
+def _convert(value: Any, type_: type[T]) -> T:
+    return msgspec.convert(value, type_, strict=True, builtin_types=_NATIVE, dec_hook=_model)
+
+
 def _model(type_: type[Any], value: Any) -> Any:
     """Builds what msgspec does not know. Its ValueErrors and TypeErrors become ValidationErrors with a path."""
     if is_pydantic_model(type_):
         if _pydantic_version() >= _PYDANTIC_BY_NAME:
             return type_.model_validate(value, by_alias=True, by_name=True)
         return type_.model_validate(value)
+    member = member_of(type_, value)
+    if member is not None:
+        return member
     if isinstance(value, type_):
         return value
     raise TypeError(f"{_name(type_)} is not made of fields: make it a dataclass or msgspec.Struct")
