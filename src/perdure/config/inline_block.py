@@ -21,6 +21,11 @@ _OPENING = re.compile(r"^#\s*///\s*wrangler\s*$", re.MULTILINE)
 _EXAMPLE = '# /// wrangler\n# name = "{name}"\n# ///'
 
 
+def has_inline_block(text: str) -> bool:
+    """Whether a Python file's text has a block, or the beginning of one."""
+    return _OPENING.search(text) is not None
+
+
 def parse_inline_block(text: str, *, name: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
     """The data of a Python file's block and the line of each key. Raises SyntaxProblem, also if there is no block."""
     blocks = list(_BLOCK.finditer(text))
