@@ -1,15 +1,15 @@
 """What an invocation may leave running, and for how long (runtime 10.5)."""
 
 import asyncio
-import os
 import logging
+import os
 
 import pytest
 
 from perdure.model.errors import ObjectAborted, WrongType
 from perdure.objects.op import Op
-from perdure.testing.virtual_loop import LoopClock, VirtualLoop
 from perdure.objects.origin import RequestNumbers
+from perdure.testing.virtual_loop import LoopClock, VirtualLoop
 from perdure.workers.execution_context import Background, ExecutionContext
 
 

@@ -15,6 +15,7 @@ from typing import TextIO
 import typer
 
 from perdure.host.log_context import label_of
+from perdure.host.mask import Mask
 from perdure.model.errors import ConfigError, PerdureError
 
 STATUS_COLOURS = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
@@ -28,6 +29,8 @@ class Console:
         self._err = err or sys.stderr
         self._colours = wants_colours(self._out)
         self._err_colours = wants_colours(self._err)
+        self.mask = Mask()
+        """Hides what must not be shown, in all that is said."""
         self._lines: list[str] = []
         # How a status is shown; at most one entry for each status that there is.
         self._statuses: dict[int, str] = {}
@@ -87,10 +90,9 @@ class Console:
         self.error(which)
         self._write_err(traceback if traceback.endswith("\n") else f"{traceback}\n")
 
-    def record(self, record: logging.LogRecord, traceback: str) -> None:
+    def record(self, record: logging.LogRecord, message: str, traceback: str) -> None:
         """What was logged, and the traceback that belongs to it, if one does."""
         label = label_of(record)
-        message = record.getMessage()
         if label and not message.startswith(label):
             message = f"{label}: {message}"
         if record.levelno >= logging.ERROR:
@@ -115,11 +117,11 @@ class Console:
             self._write(text)
 
     def _write(self, text: str) -> None:
-        write_whole(self._out, text)
+        write_whole(self._out, self.mask(text))
 
     def _write_err(self, text: str) -> None:
         self._flush_lines()  # else a request could stand after the error that it led to
-        write_whole(self._err, text)
+        write_whole(self._err, self.mask(text))
 
 
 def wants_colours(stream: TextIO) -> bool:

@@ -85,7 +85,7 @@ class DevSession:
                 on_error=lambda error, request: self._show_failure(error, request, project),
             )
             collector.start()
-            self._console.line(f"Ready on {self._console.coloured(address.url(secure=tls is not None), 'green')}")
+            self._console.ready(address.url(secure=tls is not None))
             await stop.wait()
         finally:
             collector.stop()
@@ -118,8 +118,7 @@ class DevSession:
 
     def _show_failure(self, error: BaseException, request: Request | None, project: Project) -> None:
         which = "a request" if request is None else f"{request.method} {request.raw_path}"
-        self._console.error(f"{which} failed")
-        self._console.traceback(user_traceback(error, project.root))
+        self._console.failure(f"{which} failed", user_traceback(error, project.root))
 
 
 def _bindings(project: Project) -> list[tuple[str, str]]:

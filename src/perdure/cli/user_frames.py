@@ -7,25 +7,31 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from perdure.host.project_files import ProjectFiles
 from perdure.model.errors import PerdureError
 
-_NOT_THE_PROJECTS = frozenset({"site-packages", "dist-packages", ".venv", "venv"})
+Part = tuple[BaseException, traceback.TracebackException]
+"""One exception of a chain or group, and how it is shown."""
 
 
 def user_traceback(error: BaseException, root: Path) -> str:
     """`error` and what caused it, each with the frames from files under `root`."""
+    return "".join(shown_parts(error, root)[0][1].format())
+
+
+def shown_parts(error: BaseException, root: Path) -> list[Part]:
+    """`error` and then all that it came from or holds, each with the frames that are to be shown."""
     shown = traceback.TracebackException.from_exception(error, compact=True)
-    prefix = root.resolve()
-    for cause, part in _chain(error, shown):
-        own = [frame for frame in part.stack if _is_of_project(frame.filename, prefix)]
+    parts = list(_chain(error, shown))
+    files = ProjectFiles(root)
+    for cause, part in parts:
+        own = [frame for frame in part.stack if frame.filename in files]
         if own or isinstance(cause, PerdureError):
             part.stack = traceback.StackSummary.from_list(own)
-    return "".join(shown.format())
+    return parts
 
 
-def _chain(
-    error: BaseException, shown: traceback.TracebackException
-) -> Iterator[tuple[BaseException, traceback.TracebackException]]:
+def _chain(error: BaseException, shown: traceback.TracebackException) -> Iterator[Part]:
     yield error, shown
     linked = [(error.__cause__, shown.__cause__), (error.__context__, shown.__context__)]
     if isinstance(error, BaseExceptionGroup):
@@ -33,11 +39,3 @@ def _chain(
     for cause, part in linked:
         if cause is not None and part is not None:
             yield from _chain(cause, part)
-
-
-def _is_of_project(filename: str, root: Path) -> bool:
-    try:
-        inside = Path(filename).resolve().relative_to(root)
-    except ValueError:
-        return False
-    return not _NOT_THE_PROJECTS.intersection(inside.parts)
