@@ -277,22 +277,37 @@ def test_what_a_class_raises_when_it_is_built_reaches_the_caller(world):
     scenario(world, body)
 
 
-def test_a_worker_whose_stubs_are_typed_by_a_protocol_gets_its_classes(world):
-    async def main():
-        worker = await world.worker(
-            ROOM
-            + """
-    class PriceOnly(msgspec.Struct):
+PROTOCOL = (
+    ROOM
+    + """
+    from typing import Protocol
+
+    class Price(msgspec.Struct):
         price: Decimal
 
-    class RoomApi:
-        def at_once(self) -> Awaitable[list[PriceOnly]]: ...
-        """,
-            bindings={"ROOMS": "Room"},
-        )
-        spec = ClassSpec(worker.program.main.RoomApi)
+    class RoomApi(Protocol):
+        async def order(self, price: Decimal) -> dict[str, list[Price] | str]: ...
+        def at_once(self) -> Awaitable[list[Price]]: ...
 
-        assert spec.results == {"at_once": list[worker.program.main.PriceOnly]}
+    class MyEnv(Env):
+        OTHER: Namespace[RoomApi]
+        ROOMS: Namespace[Room]
+
+    async def fetch(request, env: MyEnv):
+        return Response("")
+"""
+)
+
+
+def test_where_env_types_a_stub_by_a_protocol_results_are_what_the_protocol_says(world):
+    async def main():
+        worker = await world.worker(PROTOCOL, bindings={"ROOMS": "Room", "OTHER": "Room"})
+        main, room, other = worker.program.main, worker.env.ROOMS["a"], worker.env.OTHER["a"]
+
+        assert await room.at_once() == [main.Item(main.Decimal(1))]
+        assert await other.at_once() == [main.Price(main.Decimal(1))]
+        assert await other.order(main.Decimal(3)) == {"items": [main.Price(main.Decimal(3))], "side": "buy"}
+        assert await stub_of(other).first == {"price": main.Decimal(2), "at": None}
 
     world.run(main)
 

@@ -70,7 +70,7 @@ def _fill(wanted: Wanted, values: Mapping[str, Any], fitted: dict[str, Any], con
 
 def _check(wanted: Wanted, value: Any, fitted: dict[str, Any], config: Path | None) -> str | None:
     if wanted.is_namespace:
-        return _check_namespace(wanted, value, config)
+        return _check_namespace(wanted, value, fitted, config)
     if isinstance(value, Namespace):
         return _wrong(wanted, value, f"annotate `{wanted.name}: {_named(value)}`")
     if wanted.type is Secret:
@@ -85,11 +85,14 @@ def _check(wanted: Wanted, value: Any, fitted: dict[str, Any], config: Path | No
     return _convert(wanted, value, fitted)
 
 
-def _check_namespace(wanted: Wanted, value: object, config: Path | None) -> str | None:
+def _check_namespace(wanted: Wanted, value: object, fitted: dict[str, Any], config: Path | None) -> str | None:
     if not isinstance(value, Namespace):
         return _wrong(wanted, value, _to_add(wanted, config))
     cls = wanted.object_class
-    if not isinstance(cls, type) or cls is Unknown or is_protocol(cls) or issubclass(value.object_class, cls):
+    if is_protocol(cls):
+        fitted[wanted.name] = value.typed_as(cls)
+        return None
+    if not isinstance(cls, type) or cls is Unknown or issubclass(value.object_class, cls):
         return None
     return _wrong(wanted, value, f"annotate `{wanted.name}: {_named(value)}`, or bind the class {cls.__name__}")
 

@@ -7,11 +7,13 @@ of another namespace is refused before anything is sent (API-12). See tests/work
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from perdure.model.errors import InvalidId, WrongValue
 from perdure.model.object_id import ObjectId
+from perdure.workers.class_spec import ClassSpec
 from perdure.workers.home import Home
 from perdure.workers.stub import Stub
 
@@ -77,6 +79,10 @@ class Namespace(Generic[D]):
     def object_class(self) -> type[Any]:
         """The class itself, as the Worker's code knows it."""
         return self._home.spec.cls
+
+    def typed_as(self, cls: type[Any]) -> Namespace[Any]:
+        """The same objects, for a caller whose stubs are typed as `cls`: results are built as its annotations say."""
+        return Namespace(replace(self._home, results=ClassSpec(cls).results))
 
     # Without it, Python would take a namespace for a sequence and count up from ns[0].
     __iter__ = None

@@ -62,7 +62,7 @@ def names_class(annotation: Any) -> bool:
     while waiting:
         kind = waiting.pop()
         # By name as well: what the `type` statement makes and what typing_extensions makes are two classes on 3.12 and 3.13.
-        if isinstance(kind, TypeAliasType) or type(kind).__name__ == TypeAliasType.__name__:
+        if isinstance(kind, TypeAliasType) or type(kind).__name__ == "TypeAliasType":
             waiting.append(kind.__value__)
         elif isinstance(kind, NewType):
             waiting.append(kind.__supertype__)
