@@ -174,8 +174,9 @@ class Exchange:
 
     def _failed(self, error: BaseException) -> Response:
         """What the client gets instead of what the handler did not return."""
-        if not self.gone:
-            self._connection.site.handler_failed(error, self._request)
+        answer = None if self.gone else self._connection.site.handler_failed(error, self._request)
+        if answer is not None:
+            return answer
         if getattr(error, "overloaded", False) is True:
             return Response("Service Unavailable", 503)
         return Response("Internal Server Error", 500)

@@ -28,7 +28,8 @@ class Server:
     handler: called in a task of its own for each request; what it raises becomes 500, or 503 if `error.overloaded`.
     ssl: serve TLS with it (`perdure.edge.tls`); URLs are https then.
     on_request: called when a request has ended, refused ones included. on_error: called with what a handler or its
-    stream raised; without it, the loop's exception handler is. trusted_proxies: whose `X-Forwarded-For` counts.
+    stream raised, and may give the answer; without it, the loop's exception handler is told. trusted_proxies: whose
+    `X-Forwarded-For` counts.
     cancel_on_disconnect: cancel the handler's task when its client is gone; False lets it end, and drops its answer.
     """
 

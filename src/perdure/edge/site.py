@@ -35,7 +35,8 @@ class RequestLog(msgspec.Struct, frozen=True, gc=False):
 
 
 OnRequest = Callable[[RequestLog], None]
-OnError = Callable[[BaseException, Request | None], None]
+OnError = Callable[[BaseException, Request | None], Response | None]
+"""Told what a handler or its stream raised; what it gives is the answer, if none has left yet. It must not raise."""
 
 
 class Member(Protocol):
@@ -104,13 +105,13 @@ class Site:
         if not self.connections:
             self.empty.set()
 
-    def handler_failed(self, error: BaseException, request: Request | None) -> None:
-        """A handler raised, or its stream did: whoever runs the server has to know."""
+    def handler_failed(self, error: BaseException, request: Request | None) -> Response | None:
+        """A handler raised, or its stream did: whoever runs the server has to know, and may have an answer to it."""
         if self._on_error is not None:
-            self._on_error(error, request)
-            return
+            return self._on_error(error, request)
         context = {"message": f"the handler of {request!r} failed", "exception": error}
         self.loop.call_exception_handler(context)
+        return None
 
     def _read_clock(self) -> None:
         self._now = self.loop.time()
