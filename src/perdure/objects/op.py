@@ -26,14 +26,17 @@ _PENDING = _Pending()
 class _Unheard:
     """Says once, when it is collected, that nobody looked at an operation's failure."""
 
-    __slots__ = ("error",)
+    __slots__ = ("awaited", "error")
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, *, awaited: bool) -> None:
         self.error: BaseException | None = error
+        self.awaited = awaited
+        """Somebody waited for it once, and may have given up by now."""
 
     def __del__(self) -> None:
         if self.error is not None:
-            _log.error("a call failed and nobody awaited it: %s: %s", type(self.error).__name__, self.error)
+            fate = "after its caller had stopped waiting" if self.awaited else "and nobody awaited it"
+            _log.error("a call failed %s: %s: %s", fate, type(self.error).__name__, self.error)
 
 
 class Op(Generic[T]):
@@ -78,11 +81,15 @@ class Op(Generic[T]):
             if self._waiters is not None:
                 self._wake()
 
-    def reject(self, error: BaseException) -> None:
-        """Give the failure and wake who waits. A second outcome changes nothing."""
+    def reject(self, error: BaseException, *, told: bool = False) -> None:
+        """Give the failure and wake who waits. A second outcome changes nothing.
+
+        told: it is known elsewhere, as that of a reset is by the object's callers: nothing is lost if nobody looks.
+        """
         if not self.done():
             self._error = error
-            self._unheard = _Unheard(error)
+            if not told:
+                self._unheard = _Unheard(error, awaited=self._waiters is not None)
             self._wake()
 
     def _wake(self) -> None:

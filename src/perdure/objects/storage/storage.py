@@ -73,7 +73,7 @@ class Storage(Keyed):
             if failed is None:
                 op.resolve(None)
             else:
-                op.reject(failed)
+                op.reject(failed, told=True)  # it resets the object, whose callers get it
 
         instance.rows.when_all_durable(release)
         return op

@@ -132,7 +132,7 @@ def run_transaction(instance: Instance, body: Callable[[Transaction], Awaitable[
         except GeneratorExit:
             raise  # a reset: who waits for the result has ended with this body
         except BaseException as error:
-            op.reject(error)
+            op.reject(error, told=instance.gate.broken is not None)
             if not isinstance(error, Exception):
                 raise
         else:
