@@ -189,6 +189,67 @@ class StoreContract:
 
         run(scenario, again)
 
+    def test_objects_are_listed_by_name_in_order_of_bytes_then_unnamed_by_id_applied_or_not(self, run):
+        names = ["\U0001f600", "b", None, "a", "", "\uffff", None, "a/1", "a\0"]
+        expected = ["", "a", "a\0", "a/1", "b", "\uffff", "\U0001f600", 2, 6]
+
+        async def listed(store: Store, **options) -> list:
+            pages, after = [], None
+            while page := await store.objects(after=after, limit=2, **options):
+                pages += [row.object[0] if row.name is None else row.name for row in page]
+                after = page[-1].object if page[-1].name is None else page[-1].name
+            return pages
+
+        async def scenario(store: Store) -> None:
+            for n, name in enumerate(names):
+                object = bytes([n]) * 32
+                await durable(
+                    store, object, store.append(entry(object, n + 1, ObjectRecord(n + 1, name, NOW_MS), k=b"v"))
+                )
+            assert await listed(store) == expected
+
+        async def again(store: Store) -> None:
+            assert await listed(store) == expected
+            assert await listed(store, prefix="a") == ["a", "a\0", "a/1"]
+            assert [row.name for row in await store.objects(after=bytes([4]) * 32, limit=1)] == ["a"]
+            object = bytes([1]) * 32
+            await durable(store, object, store.append(Entry(object, NOW_MS, 0, {}, None, removed=True, retires=2)))
+            assert await listed(store) == [each for each in expected if each != "b"]
+            assert await store.objects(after=bytes([255]) * 32, limit=1) == []
+
+        run(scenario, again)
+
+    def test_a_listed_object_says_when_it_was_made_and_written_and_how_much_it_holds(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, ObjectRecord(1, "é", NOW_MS), k=b"12345", **{"é": b""}))
+            await durable(store, A, store.append(Entry(A, NOW_MS + 5, 1, {"j": b"1", "k": b"123"})))
+            [row] = await store.objects(limit=10)
+            assert (row.created_ms, row.written_ms, row.alarm_ms, row.size_bytes) == (
+                NOW_MS,
+                NOW_MS + 5,
+                None,
+                4 + 2 + 2,
+            )
+
+        async def again(store: Store) -> None:
+            await durable(store, A, store.append(Entry(A, NOW_MS + 9, 1, {"j": None, "new": b"1"})))
+            [row] = await store.objects(limit=10)
+            assert (row.created_ms, row.written_ms, row.size_bytes) == (NOW_MS, NOW_MS + 9, 4 + 2 + 4)
+
+        run(scenario, again)
+
+    def test_only_what_is_durable_is_listed_and_the_position_of_the_rest_is_told(self, run):
+        async def scenario(store: Store) -> None:
+            position = store.append(entry(A, 1, ObjectRecord(1, "a", NOW_MS), k=b"v"))
+            before = store.record_position(A), store.record_position(B)
+
+            await durable(store, A, position)
+
+            assert before == (position, 0)
+            assert [row.name for row in await store.objects(limit=1)] == ["a"]
+
+        run(scenario)
+
     def test_alarms_that_are_due_come_earliest_first_then_by_id(self, run):
         async def scenario(store: Store) -> None:
             for n, alarm_ms in enumerate([NOW_MS + 5, NOW_MS - 1, NOW_MS, NOW_MS, None]):

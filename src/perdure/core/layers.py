@@ -90,6 +90,15 @@ class Layers:
         held = self._records.get(object)
         return IN_TABLE if held is None else held[1]
 
+    def record_position(self, object: bytes) -> int:
+        """Of the newest change of its registry row; 0 if that is in the tables."""
+        held = self._records.get(object)
+        return 0 if held is None else held[0]
+
+    def durable_groups(self) -> tuple[Group, ...]:
+        """Every group that is durable and has not wholly left for the tables, oldest first: they may travel."""
+        return tuple(self._groups)
+
     def records(self) -> dict[bytes, ObjectRecord | None]:
         """The newest registry row of every object of which the layers hold one."""
         return {object: record for object, (_, record) in self._records.items()}

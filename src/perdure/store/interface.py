@@ -40,6 +40,20 @@ class StoreCounters:
     """Now in memory and not yet applied."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object of the registry, as far as it is durable."""
+
+    object: bytes
+    name: str | None
+    created_ms: int
+    written_ms: int
+    """When its last entry was made."""
+    alarm_ms: int | None
+    size_bytes: int
+    """Of its keys and values."""
+
+
 class Store(Protocol):
     """One namespace's share of durable state. Every method is for the loop's thread only and returns at once."""
 
@@ -101,6 +115,18 @@ class Store(Protocol):
 
     def record(self, object: bytes) -> ObjectRecord | None:
         """The registry's row of an object that has stored something and was not removed."""
+        ...
+
+    def record_position(self, object: bytes) -> int:
+        """The position that must be durable before what `record` says cannot vanish; 0 if it has long been."""
+        ...
+
+    async def objects(self, *, prefix: str = "", after: str | bytes | None = None, limit: int) -> list[StoredObject]:
+        """The next `limit` objects of which something is durable: by name in UTF-8 bytes, then unnamed ones by id.
+
+        prefix: of the name; with one, no unnamed object matches. after: the name or id to go on from. Listed page by
+        page, an object that exists meanwhile is found exactly once. Read on another thread.
+        """
         ...
 
     def new_generation(self) -> int:

@@ -5,7 +5,8 @@ passed its page's checksum; if it has not, the damage is named. See tests/store/
 tests/store/test_damage.py.
 """
 
-from typing import Any
+from collections.abc import Generator
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -24,7 +25,26 @@ _SCAN_BACK = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER 
 _SCAN_BACK_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT ?"
 _OWNER = "SELECT id, name FROM object WHERE generation = ?"
 
+_REGISTRY = "SELECT id, generation, name, created_ms, alarm_ms, written_ms FROM object INDEXED BY object_name"
+_NAMED = f"{_REGISTRY} WHERE name >= ? ORDER BY name, id"
+_NAMED_BELOW = f"{_REGISTRY} WHERE name >= ? AND name < ? ORDER BY name, id"
+_UNNAMED = f"{_REGISTRY} WHERE name IS NULL AND id > ? ORDER BY id"
+# Of a value only its length is looked at, which stands in front of it: a large one is not read.
+_SIZE = "SELECT coalesce(sum(octet_length(key) + octet_length(value)), 0) FROM kv WHERE generation = ?"
+_ROW_SIZE = "SELECT octet_length(key) + octet_length(value) FROM kv WHERE generation = ? AND key = ?"
+
 _NO_LIMIT = -1
+
+
+class RegistryRow(NamedTuple):
+    """A row of the registry as the table has it."""
+
+    object: bytes
+    generation: int
+    name: str | None
+    created_ms: int
+    alarm_ms: int | None
+    written_ms: int
 
 
 class Reader:
@@ -63,6 +83,35 @@ class Reader:
         """The object whose rows are of that generation: (id, name). Looks at every object: for error messages only."""
         rows = self._all(_OWNER, (generation,))
         return rows[0] if rows else None
+
+    def named(self, names: KeyRange) -> Generator[RegistryRow, None, None]:
+        """The objects with a name in that range, in its order. Close it: until then the statement is open."""
+        if names.upper is None:
+            yield from self._registry(_NAMED, (names.lower,))
+        else:
+            yield from self._registry(_NAMED_BELOW, (names.lower, names.upper))
+
+    def unnamed(self, after: bytes) -> Generator[RegistryRow, None, None]:
+        """The objects without a name and with a greater id, by id. Close it, as `named`."""
+        yield from self._registry(_UNNAMED, (after,))
+
+    def _registry(self, statement: str, bindings: tuple[Any, ...]) -> Generator[RegistryRow, None, None]:
+        cursor = self.connection.cursor()
+        try:
+            for row in cursor.execute(statement, bindings):
+                yield RegistryRow(*row)
+        finally:
+            cursor.close()
+
+    def size_bytes(self, generation: int) -> int:
+        """Of the keys and values of a generation."""
+        size: int = self._all(_SIZE, (generation,))[0][0]
+        return size
+
+    def row_bytes(self, generation: int, key: str) -> int:
+        """Of one key and its value; 0 if it is not there."""
+        rows = self._all(_ROW_SIZE, (generation, key))
+        return rows[0][0] if rows else 0
 
     def close(self) -> None:
         self.connection.close()

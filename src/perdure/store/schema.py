@@ -25,6 +25,7 @@ STORE_TABLES = (
     " PRIMARY KEY(generation, key)) STRICT, WITHOUT ROWID",
     "CREATE TABLE object(id BLOB PRIMARY KEY, generation INTEGER NOT NULL, name TEXT, created_ms INTEGER NOT NULL,"
     " written_ms INTEGER NOT NULL, alarm_ms INTEGER) STRICT, WITHOUT ROWID",
+    "CREATE INDEX object_name ON object(name, id)",
     "CREATE INDEX object_alarm ON object(alarm_ms, id) WHERE alarm_ms IS NOT NULL",
     "CREATE TABLE retired(generation INTEGER PRIMARY KEY) STRICT",
 )
@@ -41,9 +42,31 @@ def ensure_schema(connection: apsw.Connection, path: Path, tables: tuple[str, ..
     """Makes the tables in an empty database; refuses a database that is newer, or something else altogether."""
     version = connection.pragma("user_version")
     if version == FORMAT:
-        return
-    if version:
+        missing = _missing_indexes(connection, tables)
+    elif version:
         raise _too_new(connection, path, version)
+    else:
+        _refuse_foreign(connection, path)
+        connection.pragma("journal_mode", "wal")
+        missing = [*tables]
+    if not missing:
+        return
+    with transaction(connection, at, CrashPoint.BEFORE_SCHEMA_COMMIT, CrashPoint.AFTER_SCHEMA_COMMIT):
+        for statement in missing:
+            connection.execute(statement)
+        if not version:
+            connection.execute("INSERT INTO meta VALUES('written_by', ?)", (written_by,))
+            connection.pragma("user_version", FORMAT)
+
+
+def _missing_indexes(connection: apsw.Connection, tables: tuple[str, ...]) -> list[str]:
+    """Those that an earlier Perdure of this format did not have: they say how fast is read, and not what."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")}
+    indexes = {statement.split()[2]: statement for statement in tables if statement.startswith("CREATE INDEX")}
+    return [statement for name, statement in indexes.items() if name not in there]
+
+
+def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
     if connection.execute("SELECT count(*) FROM sqlite_schema").get:
         raise StoreBroken(
             what=f"{path.name} is not a Perdure database",
@@ -51,12 +74,6 @@ def ensure_schema(connection: apsw.Connection, path: Path, tables: tuple[str, ..
             why="it has tables, and nothing that says which version wrote it",
             next_step="move the file away, or open another folder",
         )
-    connection.pragma("journal_mode", "wal")
-    with transaction(connection, at, CrashPoint.BEFORE_SCHEMA_COMMIT, CrashPoint.AFTER_SCHEMA_COMMIT):
-        for table in tables:
-            connection.execute(table)
-        connection.execute("INSERT INTO meta VALUES('written_by', ?)", (written_by,))
-        connection.pragma("user_version", FORMAT)
 
 
 def _too_new(connection: apsw.Connection, path: Path, version: int) -> StoreTooNew:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import apsw
 
@@ -29,8 +30,9 @@ from perdure.store.bounds import (
 )
 from perdure.store.committer import Committer, run_job
 from perdure.store.files import Files, Place
-from perdure.store.interface import FailedObjects, StoreCounters
+from perdure.store.interface import FailedObjects, StoreCounters, StoredObject
 from perdure.store.reader import Reader
+from perdure.store.registry import read_page
 from perdure.store.trouble import failed_read
 from perdure.store.upkeep import Upkeep
 
@@ -189,6 +191,21 @@ class SqliteStore:
             return self._tables().record(object)
         except apsw.Error as error:
             raise failed_read(error, f"the registry row of object {object.hex()}", self._where) from error
+
+    def record_position(self, object: bytes) -> int:
+        return self._layers.record_position(object)
+
+    async def objects(self, *, prefix: str = "", after: str | bytes | None = None, limit: int) -> list[StoredObject]:
+        if self._refusal is not None:
+            raise self._refused()
+        if threading.get_ident() != self._thread:
+            raise _wrong_thread()
+        self._table_reads += 1
+        page = partial(read_page, groups=self._layers.durable_groups(), prefix=prefix, after=after, limit=limit)
+        try:
+            return await self._upkeep.read_elsewhere(page)
+        except apsw.Error as error:
+            raise failed_read(error, "the registry", self._where) from error
 
     def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, ObjectRecord]]:
         if self._refusal is not None:

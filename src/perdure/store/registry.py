@@ -1,0 +1,115 @@
+"""The registry in its order, a page at a time: what the tables hold under what is durable and not yet applied.
+
+Must stay true: an object that exists during a whole listing is found exactly once, whatever is applied, written and
+removed meanwhile. So the groups are taken on the loop before the tables are read: what left the layers until then is in
+the tables, and what is applied later only repeats what the groups say. See tests/store/test_registry.py.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from heapq import merge
+from itertools import islice
+from typing import Any
+
+from perdure.core.entry import ObjectRecord
+from perdure.core.key_range import KeyRange
+from perdure.core.layers import Group
+from perdure.store.interface import StoredObject
+from perdure.store.reader import Reader, RegistryRow
+
+After = str | bytes | None
+"""What a page goes on from: a name, the id of an object, or nothing."""
+
+
+def read_page(tables: Reader, groups: Sequence[Group], *, prefix: str, after: After, limit: int) -> list[StoredObject]:
+    """Up to `limit` objects, names by UTF-8 bytes, then those without by id. Off the loop: it may have to look at much.
+
+    groups: all that is durable and has not left the layers, oldest first.
+    """
+    changes = _Changes(groups)
+    if isinstance(after, bytes):
+        name = changes.name_of(after, tables)
+        after = after if name is None else name
+    rows: list[RegistryRow] = []
+    if not isinstance(after, bytes):
+        names = KeyRange.of(start_after=after, prefix=prefix)
+        rows = changes.over(tables.named(names), changes.named(names), limit)
+    if not prefix and len(rows) < limit:
+        place = after if isinstance(after, bytes) else b""
+        rows += changes.over(tables.unnamed(place), changes.unnamed(place), limit - len(rows))
+    sizes = _sizes(tables, groups, rows)
+    return [
+        StoredObject(
+            row.object,
+            row.name,
+            row.created_ms,
+            max(row.written_ms, changes.written_ms.get(row.object, 0)),
+            row.alarm_ms,
+            sizes[row.generation],
+        )
+        for row in rows
+    ]
+
+
+class _Changes:
+    """What groups change in the registry."""
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        self._records: dict[bytes, ObjectRecord | None] = {}
+        self.written_ms: dict[bytes, int] = {}
+        for group in groups:
+            for entry in group.entries:
+                self.written_ms[entry.object] = entry.time_ms
+                if entry.record is not None or entry.removed:
+                    self._records[entry.object] = entry.record
+
+    def name_of(self, object: bytes, tables: Reader) -> str | None:
+        record = self._records[object] if object in self._records else tables.record(object)
+        return None if record is None else record.name
+
+    def named(self, names: KeyRange) -> Iterator[RegistryRow]:
+        return (row for row in self._rows() if row.name is not None and row.name in names)
+
+    def unnamed(self, after: bytes) -> Iterator[RegistryRow]:
+        return (row for row in self._rows() if row.name is None and row.object > after)
+
+    def _rows(self) -> Iterator[RegistryRow]:
+        for object, record in self._records.items():
+            if record is not None:
+                yield RegistryRow(
+                    object,
+                    record.generation,
+                    record.name,
+                    record.created_ms,
+                    record.alarm_ms,
+                    self.written_ms[object],
+                )
+
+    def over(
+        self, stored: Generator[RegistryRow, None, None], changed: Iterable[RegistryRow], limit: int
+    ) -> list[RegistryRow]:
+        """The first rows of both together, where the changed ones hide the stored."""
+        with closing(stored):  # which ends the statement that it reads
+            unchanged = (row for row in stored if row.object not in self._records)
+            return list(islice(merge(unchanged, sorted(changed, key=_by_place), key=_by_place), limit))
+
+
+def _by_place(row: RegistryRow) -> tuple[str, bytes]:
+    return row.name or "", row.object
+
+
+def _sizes(tables: Reader, groups: Iterable[Group], rows: Iterable[RegistryRow]) -> dict[int, int]:
+    """The bytes of keys and values of each generation that these rows name."""
+    sizes = {row.generation: 0 for row in rows}
+    changed: dict[int, dict[str, Any]] = {}
+    for group in groups:
+        for entry in group.entries:
+            if entry.generation in sizes and entry.rows:
+                changed.setdefault(entry.generation, {}).update(entry.rows)
+    for generation in sizes:
+        size = tables.size_bytes(generation)
+        for key, value in changed.get(generation, {}).items():
+            size -= tables.row_bytes(generation, key)
+            size += 0 if value is None else len(key.encode()) + len(value)
+        sizes[generation] = size
+    return sizes
