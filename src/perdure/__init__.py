@@ -49,6 +49,11 @@ from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
 
 if TYPE_CHECKING:
+    from perdure.host.asgi import ASGIApp, asgi
+    from perdure.host.clock import monotonic, now
+    from perdure.host.embedded import Objects
+    from perdure.host.opening import Opening, open
+    from perdure.host.runtime import Runtime
     from perdure.objects.op import Op
     from perdure.objects.state import State
     from perdure.objects.storage.kv import SyncKv
@@ -69,6 +74,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNDEFINED",
+    "ASGIApp",
     "AwaitInTransaction",
     "BindingNotFound",
     "Body",
@@ -99,7 +105,9 @@ __all__ = [
     "ObjectId",
     "ObjectReset",
     "ObjectUnnamed",
+    "Objects",
     "Op",
+    "Opening",
     "OutsideGate",
     "Overloaded",
     "PerdureError",
@@ -108,6 +116,7 @@ __all__ = [
     "RemoteError",
     "Request",
     "Response",
+    "Runtime",
     "State",
     "Storage",
     "StorageBroken",
@@ -128,11 +137,16 @@ __all__ = [
     "WrongThread",
     "WrongType",
     "WrongValue",
+    "asgi",
+    "monotonic",
+    "now",
+    "open",
     "stub_of",
 ]
 
 # The same as the imports under TYPE_CHECKING, which a test holds to it.
 _HOME_OF = {
+    "ASGIApp": "perdure.host.asgi",
     "Body": "perdure.web.body",
     "DurableObject": "perdure.workers.durable_object",
     "Env": "perdure.workers.env",
@@ -142,17 +156,24 @@ _HOME_OF = {
     "Headers": "perdure.web.headers",
     "HeadersInit": "perdure.web.headers",
     "Namespace": "perdure.workers.namespace",
+    "Objects": "perdure.host.embedded",
     "Op": "perdure.objects.op",
+    "Opening": "perdure.host.opening",
     "Query": "perdure.web.query",
     "Remote": "perdure.workers.stub",
     "Request": "perdure.web.request",
     "Response": "perdure.web.response",
+    "Runtime": "perdure.host.runtime",
     "State": "perdure.objects.state",
     "Storage": "perdure.objects.storage.storage",
     "Stub": "perdure.workers.stub",
     "SyncKv": "perdure.objects.storage.kv",
     "Transaction": "perdure.objects.storage.transaction",
     "WorkerEntrypoint": "perdure.workers.entrypoint",
+    "asgi": "perdure.host.asgi",
+    "monotonic": "perdure.host.clock",
+    "now": "perdure.host.clock",
+    "open": "perdure.host.opening",
     "stub_of": "perdure.workers.stub",
 }
 

@@ -17,13 +17,15 @@ from perdure.web.response import Response
 _PHRASES: Final = MappingProxyType({status.value: status.phrase for status in HTTPStatus})
 # By status; one that the standard does not know has no phrase.
 _STATUS_LINES: Final = tuple(f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n" for status in range(600))
-_OURS: Final = frozenset(
+OURS: Final = frozenset(
     (
         *("connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer"),
         *("transfer-encoding", "upgrade"),
     )
 )
-_DIGITS = re.compile(r"[0-9]{1,18}")
+"""Fields about the connection or the framing, which a handler does not decide."""
+DIGITS: Final = re.compile(r"[0-9]{1,18}")
+"""A Content-Length."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
@@ -50,11 +52,11 @@ def outgoing(
     fields = ""
     declared: int | None = None
     for name, value in response.sent_fields():
-        if name not in _OURS:
+        if name not in OURS:
             fields += f"{name}: {value}\r\n"
             if name == "date":
                 date_line = ""
-        elif name == "content-length" and _DIGITS.fullmatch(value):
+        elif name == "content-length" and DIGITS.fullmatch(value):
             declared = int(value)
         elif name == "connection" and value.lower() == "close":
             keep_alive = False
@@ -63,7 +65,7 @@ def outgoing(
     if isinstance(content, bytes):
         length = len(content)
     elif content is None:
-        length = _length_without_body(response.status, declared, head_only=head_only)
+        length = length_without_body(response.status, declared, head_only=head_only)
     else:
         length = declared
         if length is None and not head_only:
@@ -78,7 +80,8 @@ def outgoing(
     return Outgoing(head.encode("latin-1"), with_body, length, chunked, keep_alive)
 
 
-def _length_without_body(status: int, declared: int | None, *, head_only: bool) -> int | None:
+def length_without_body(status: int, declared: int | None, *, head_only: bool) -> int | None:
+    """The Content-Length of a response that has no body; None: there is no such field."""
     if status == 204:
         return None
     if status == 304:

@@ -1,13 +1,20 @@
-"""The real clock: the machine's time, and timers of the loop that runs when the clock is made.
+"""Which time it is: the machine's, and whatever clock the running code's runtime has.
 
-Everything below `host/` sees time through this and nothing else, so a test that injects another clock owns all of it. A
-timer is never early by `monotonic()`. See tests/host/test_clock.py."""
+Everything below `host/` sees time through a Clock and nothing else, so a test that injects another one owns all of it, what
+`perdure.now()` tells user code included. A timer is never early by `monotonic()`. See tests/host/test_clock.py.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
-from perdure.core.clock import Cancellable
+from perdure.core.clock import Cancellable, Clock
+from perdure.objects.member import CURRENT
+from perdure.objects.origin import ORIGIN
+from perdure.workers.execution_context import ExecutionContext, clock_of
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RealClock:
@@ -30,3 +37,55 @@ class RealClock:
 
     def call_later(self, delay_s: float, fn: Callable[[], None]) -> Cancellable:
         return self._loop.call_later(delay_s, fn)
+
+
+class OpenClocks:
+    """The clocks of the runtimes that are open in this process, one for each."""
+
+    def __init__(self) -> None:
+        self._clocks: dict[object, Clock] = {}
+
+    def join(self, clock: Clock) -> object:
+        """A runtime with this clock is open; gives what `leave` takes."""
+        token = object()
+        self._clocks[token] = clock
+        return token
+
+    def leave(self, token: object) -> None:
+        self._clocks.pop(token, None)
+
+    def only(self) -> Clock | None:
+        """The clock of the only open runtime; None if there is none, or more than one."""
+        return next(iter(self._clocks.values())) if len(self._clocks) == 1 else None
+
+
+# The one state of a module here: `perdure.now()` takes no argument, and code outside of objects has nothing else from which
+# to know the runtime that it stands beside. It decides nothing but which clock is read.
+OPEN_CLOCKS = OpenClocks()
+
+
+def now() -> datetime:
+    """The time, aware and in UTC, by the clock of the runtime whose code runs (API-60).
+
+    Elsewhere: of the only open runtime, else the machine's. It may jump when the machine's clock is set; use `monotonic()`
+    for durations.
+    """
+    clock = _clock_here()
+    if clock is None or type(clock) is RealClock:
+        return datetime.now(UTC)
+    return EPOCH + timedelta(milliseconds=clock.now_ms())
+
+
+def monotonic() -> float:
+    """Seconds from an arbitrary start, which never go back, by the same clock as `now()`."""
+    clock = _clock_here()
+    # A loop may read its clock once a turn and by the millisecond, as uvloop does: durations within a turn would be 0.
+    return time.monotonic() if clock is None or type(clock) is RealClock else clock.monotonic()
+
+
+def _clock_here() -> Clock | None:
+    member = CURRENT.get()
+    if member is not None:
+        return member.instance.home.clock
+    origin = ORIGIN.get()
+    return clock_of(origin) if isinstance(origin, ExecutionContext) else OPEN_CLOCKS.only()

@@ -18,13 +18,13 @@ from perdure.config import Project
 from perdure.core.clock import Clock
 from perdure.core.migrations import plan
 from perdure.edge import OnError, OnRequest, Server
-from perdure.host.clock import RealClock
+from perdure.host.assignment import Assignment
+from perdure.host.clock import OPEN_CLOCKS, RealClock
 from perdure.host.version import VERSION
-from perdure.model.errors import PerdureError, StoreBroken
+from perdure.model.errors import PerdureError, StoreBroken, WrongValue
 from perdure.store.bounds import LOCK_TIMEOUT_S
 from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
-from perdure.workers.loader import load_program
 from perdure.workers.worker import Housing, Worker
 
 # How long running requests and events may go on once a close began: people wait for Ctrl-C, and so do process managers.
@@ -51,13 +51,33 @@ class Host:
         lock_timeout_s: float = LOCK_TIMEOUT_S,
         file_system: str | None = None,
     ) -> "Host":
-        """Open the data folder, bring its classes to what the project says, and load the project's code.
+        """Open the data folder, load the project's code, and bring the folder's classes to what the project says.
 
         file_system: SQLite's name of the one below the stores; tests give one that loses power.
         Raises DataFolderLocked if another process still has the folder after `lock_timeout_s`; StoreBroken if it cannot be
         opened or a store in it cannot; ConfigError if the folder's
         classes cannot become the project's; LoadFailed if its code cannot be loaded. Nothing stays open or loaded then.
         """
+        return await Host.run(
+            lambda: Assignment.of_project(project),
+            data_dir,
+            clock=clock,
+            random_bytes=random_bytes,
+            lock_timeout_s=lock_timeout_s,
+            file_system=file_system,
+        )
+
+    @staticmethod
+    async def run(
+        assign: Callable[[], Assignment],
+        data_dir: Path,
+        *,
+        clock: Clock | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+        file_system: str | None = None,
+    ) -> "Host":
+        """The same for whatever `assign` gives, which is called, and may load code, once the folder is ours."""
         clock = clock or RealClock()
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as resources:
@@ -76,20 +96,19 @@ class Host:
                 file_system=file_system,
             )
             resources.push_async_callback(folder.close)
-            program = load_program(
-                project.name, project.main, root=project.root, class_names=project.classes, config=project.config_file
-            )
-            resources.callback(program.modules.close)
+            assignment = assign()
+            resources.callback(assignment.program.modules.close)
             worker = Worker(
-                project.name,
-                program,
-                housing=await _housing(folder, project),
-                bindings={binding.name: binding.class_name for binding in project.objects},
-                variables=project.vars,
+                assignment.name,
+                assignment.program,
+                housing=await _housing(folder, assignment),
+                bindings=assignment.bindings,
+                variables=assignment.variables,
                 clock=clock,
                 random_bytes=random_bytes,
-                config=project.config_file,
+                config=assignment.config,
             )
+            resources.callback(OPEN_CLOCKS.leave, OPEN_CLOCKS.join(clock))
             return Host(worker, resources.pop_all(), clock)
 
     @property
@@ -136,13 +155,29 @@ async def _opened(data_dir: Path, **parts: Any) -> DataFolder:
         ) from error
 
 
-async def _housing(folder: DataFolder, project: Project) -> dict[str, Housing]:
-    """Bring the folder's classes to what the project says; where the objects of each class then live."""
-    existing = [row.class_name for row in await folder.namespaces(project.name)]
-    tag = await folder.tag(project.name)
-    migrated = plan(existing, project.migrations, tag, project.classes, where=str(project.config_file))
-    rows = {row.class_name: row for row in await folder.apply(project.name, migrated)}
+async def _housing(folder: DataFolder, assignment: Assignment) -> dict[str, Housing]:
+    """Bring the folder's classes to what is assigned; where the objects of each class then live."""
+    worker = assignment.name
+    everything = await folder.namespaces()
+    existing = [row.class_name for row in everything if row.worker == worker]
+    if assignment.config is None:
+        _refuse_projects_folder(folder.path, worker, {row.worker for row in everything})
+    tag = await folder.tag(worker)
+    where = "" if assignment.config is None else str(assignment.config)
+    migrated = plan(existing, assignment.migrations, tag, assignment.classes, where=where)
+    rows = {row.class_name: row for row in await folder.apply(worker, migrated)}
     return {
         name: Housing(store=await folder.store(rows[name].id), unique_key=rows[name].unique_key)
-        for name in project.classes
+        for name in assignment.classes
     }
+
+
+def _refuse_projects_folder(path: Path, worker: str, owners: set[str]) -> None:
+    if owners and worker not in owners:
+        names = ", ".join(sorted(owners))
+        raise WrongValue(
+            what=f"the folder holds the data of a project: {names}",
+            where=str(path),
+            why="without its configuration its objects cannot be told from those of other classes",
+            next_step='pass the project\'s configuration, worker="path/to/wrangler.toml", or open another folder',
+        )

@@ -118,11 +118,14 @@ def _locked(folder: Path, holder: Holder | None) -> DataFolderLocked:
     since = datetime.fromtimestamp(holder.since_ms / 1000 if holder is not None else 0, tz=UTC)
     program = holder.program if holder is not None else "an unknown program"
     pid = holder.pid if holder is not None else 0
+    who, next_step = f"process {pid} ({program})", "run one worker process, or one `perdure server` and call it over HTTP"
+    if pid == os.getpid():
+        who, next_step = f"this very process ({program})", "use what opened it, or close that first"
     return DataFolderLocked(
-        what=f"the folder is in use by process {pid} ({program}) since {since:%Y-%m-%d %H:%M:%S} UTC",
+        what=f"the folder is in use by {who} since {since:%Y-%m-%d %H:%M:%S} UTC",
         where=str(folder),
-        why="one process owns a folder",
-        next_step="stop that process, or run one `perdure server` and call it over HTTP",
+        why="one process owns a folder, and opens it once",
+        next_step=next_step,
         pid=pid,
         program=program,
         since=since,

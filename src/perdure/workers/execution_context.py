@@ -159,6 +159,11 @@ class ExecutionContext(Origin):
             _log.error("%s: work of wait_until() failed: %s", worker, _name_of(task), exc_info=error)
 
 
+def clock_of(ctx: ExecutionContext) -> Clock:
+    """The clock of the runtime that an invocation runs in."""
+    return ctx._background.clock
+
+
 def _name_of(task: asyncio.Future[Any]) -> str:
     coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
     name: str | None = getattr(coroutine, "__qualname__", None)

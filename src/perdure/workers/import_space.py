@@ -18,7 +18,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, NamespaceLoader, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 # Bytecode on disk knows its source by size and whole seconds of its time: an edit within the same second would run
 # the old code.
@@ -26,6 +26,22 @@ BYTECODE_TRUSTED_AFTER_S = 2.0
 
 # What a project can't replace even for itself: its own classes must derive from this very package.
 _NEVER_OF_A_PROJECT = frozenset({"perdure", "__future__", "__main__", *sys.builtin_module_names})
+
+
+class ProjectModules(Protocol):
+    """The modules of one project, as the loader and the calls between objects need them."""
+
+    def owns(self, module_name: str, /) -> bool:
+        """Whether a module, by its `__name__`, is the project's."""
+        ...
+
+    def find_imported(self, plain_name: str, /) -> ModuleType | None:
+        """The module that the project's code means by this name, if it is imported already. Imports nothing."""
+        ...
+
+    def close(self) -> None:
+        """The project is not needed any more."""
+        ...
 
 
 class ImportSpace(MetaPathFinder):

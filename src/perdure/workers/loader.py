@@ -20,7 +20,7 @@ from perdure.model.errors import LoadFailed, PerdureError
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.entrypoint import WorkerEntrypoint
 from perdure.workers.handler import EntrypointHandler, FunctionHandler, Handler
-from perdure.workers.import_space import ImportSpace, plain_name
+from perdure.workers.import_space import ImportSpace, ProjectModules, plain_name
 from perdure.workers.remote_error import user_frames
 from perdure.workers.reserved import WORKER_HOOKS
 
@@ -31,8 +31,9 @@ DEFAULT_ENTRYPOINT = "Default"
 class Program:
     """What a loaded main module gives a Worker."""
 
-    modules: ImportSpace
-    main: ModuleType
+    modules: ProjectModules
+    main: ModuleType | None
+    """None if nothing but classes or a function was given."""
     handler: Handler | None
     """Answers requests; None in a Worker that has classes only."""
     classes: dict[str, ClassSpec]
@@ -64,7 +65,7 @@ def load_program(
             why="it has to be a Python file with a plain name",
             next_step="name it like `src/main.py`",
         )
-    folder, plain_name = _import_root(main, root)
+    folder, plain_name = import_root(main, root)
     modules = ImportSpace(name, list(dict.fromkeys([folder, root])))
     try:
         module = _imported(modules, plain_name, _shown(main, root))
@@ -74,7 +75,7 @@ def load_program(
         raise
 
 
-def read_program(modules: ImportSpace, main: ModuleType, *, class_names: Iterable[str] = (), label: str) -> Program:
+def read_program(modules: ProjectModules, main: ModuleType, *, class_names: Iterable[str] = (), label: str) -> Program:
     """Read the handlers and classes of a main module. Raises LoadFailed with all that is wrong with them."""
     problems: list[str] = []
     reader = _Reader(modules, main, problems)
@@ -93,7 +94,7 @@ def read_program(modules: ImportSpace, main: ModuleType, *, class_names: Iterabl
 class _Reader:
     """Reads one main module, and collects what is wrong with it."""
 
-    def __init__(self, modules: ImportSpace, main: ModuleType, problems: list[str]) -> None:
+    def __init__(self, modules: ProjectModules, main: ModuleType, problems: list[str]) -> None:
         self._modules = modules
         self._names = vars(main)
         self._main = plain_name(main.__name__)
@@ -145,7 +146,7 @@ class _Reader:
             )
             return None
         if not callable(value) or isinstance(value, type):
-            self._problems.append(f"`{used[0]}` is {_kind(value)}, not a function; write `async def {hook}(...)`")
+            self._problems.append(f"`{used[0]}` is {kind_of(value)}, not a function; write `async def {hook}(...)`")
             return None
         function: Callable[..., Any] = value
         return function
@@ -155,7 +156,7 @@ class _Reader:
         if default is None:
             return
         if not _is_class(default, WorkerEntrypoint):
-            self._problems.append(f"`Default` is {_kind(default)}; write `class Default(WorkerEntrypoint)`")
+            self._problems.append(f"`Default` is {kind_of(default)}; write `class Default(WorkerEntrypoint)`")
         elif not self._is_own(default):
             self._problems.append(
                 f"`Default` is imported from {default.__module__}, and only what the project defines can be an entry "
@@ -173,7 +174,7 @@ class _Reader:
                 f"a binding names the class {name!r}, which it does not define (its classes: {known}); {hint}"
             )
         elif not isinstance(cls, type):
-            self._problems.append(f"a binding names {name!r} as a class, but it is {_kind(cls)}")
+            self._problems.append(f"a binding names {name!r} as a class, but it is {kind_of(cls)}")
         elif not self._is_own(cls):
             self._problems.append(
                 f"the class {name!r} is imported from {cls.__module__}, and only what the project defines can be an "
@@ -181,7 +182,7 @@ class _Reader:
             )
         elif issubclass(cls, WorkerEntrypoint):
             self._problems.append(f"the class {name!r} is an entry point; an object class derives from DurableObject")
-        elif not _takes_ctx_and_env(cls):
+        elif not takes_ctx_and_env(cls):
             self._problems.append(
                 f"the constructor of {name!r} has to take two arguments: `def __init__(self, ctx, env)`"
             )
@@ -233,7 +234,7 @@ def _import_failed(error: BaseException, shown: str) -> LoadFailed:
     return LoadFailed(what=what, where=where, why=f"{said}\n{lines}\n" if lines else said, next_step=next_step)
 
 
-def _import_root(main: Path, root: Path) -> tuple[Path, str]:
+def import_root(main: Path, root: Path) -> tuple[Path, str]:
     """The folder to import from and the module's name there: with its package, if `main` stands in one."""
     folder, names = main.parent, [main.stem]
     while (folder / "__init__.py").is_file() and folder != root and folder != folder.parent:
@@ -242,7 +243,8 @@ def _import_root(main: Path, root: Path) -> tuple[Path, str]:
     return folder, ".".join(names)
 
 
-def _takes_ctx_and_env(cls: type[Any]) -> bool:
+def takes_ctx_and_env(cls: type[Any]) -> bool:
+    """Whether an object class can be made as the runtime makes it."""
     try:
         signature = inspect.signature(cls)
     except ValueError:
@@ -258,7 +260,8 @@ def _is_class(value: object, base: type[Any]) -> bool:
     return isinstance(value, type) and issubclass(value, base)
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What a value that should be something else is, for messages."""
     if isinstance(value, type):
         return f"the class {value.__qualname__}"
     if isinstance(value, ModuleType):
