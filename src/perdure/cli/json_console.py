@@ -85,7 +85,7 @@ class JsonConsole(Console):
     @override
     def refusal(self, error: PerdureError) -> None:
         problems = [str(problem) for problem in error.problems] if isinstance(error, ConfigError) else None
-        parts = {"code": error.code, "where": error.where, "why": error.why, "next_step": error.next_step}
+        parts: dict[str, Any] = {"code": error.code, "where": error.where, "why": error.why, "next_step": error.next_step}
         self._say(
             "refusal", "error", error.what, problems=problems, **{name: part or None for name, part in parts.items()}
         )

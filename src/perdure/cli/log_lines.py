@@ -64,7 +64,7 @@ class LogLines(logging.Handler):
     def _take_what_nobody_else_shows(self, undo: ExitStack) -> None:
         # Not a handler of the root logger: with one there, a project's basicConfig() would do nothing.
         undo.callback(setattr, logging, "lastResort", logging.lastResort)
-        logging.lastResort = self  # type: ignore[assignment]  # it is used as a handler and nothing more
+        logging.lastResort = self  # what Python shows records with that no handler wants
         root = logging.getLogger()
         if root.level == logging.WARNING:  # Python's own choice, so far nobody's
             undo.callback(root.setLevel, root.level)

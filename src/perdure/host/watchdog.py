@@ -1,0 +1,161 @@
+"""The watchdog: names the code that keeps the loop from turning, by object, method and line (API-61).
+
+A timer on the loop notes each turn, a thread notices when none comes, looks where the loop's thread is, and the next turn says
+how long it took. Must stay true: one warning for each stall of STALL_S or more, one more if it lasts long; none while a debugger
+holds the program, and none for a machine or process that was stopped. See tests/host/test_watchdog.py.
+"""
+
+import asyncio
+import contextvars
+import logging
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from perdure.host.project_files import ProjectFiles
+from perdure.objects.driver import Driven
+from perdure.objects.instance import Instance
+from perdure.objects.member import CURRENT, ObjectMember
+from perdure.workers.worker import Worker
+
+STALL_S = 0.1
+"""People notice a tenth of a second, and everybody's requests wait for it."""
+TURN_S = 0.025
+"""Between two looks at the loop: so long a stall may go unnoticed beyond STALL_S, and 40 timers a second cost nothing."""
+LONG_STALL_S = 2.0
+"""Said while it lasts: an endless loop has no end at which to say it."""
+
+_DEBUGGERS = ("bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy")
+_LOOPS = ("asyncio.base_events", "asyncio.runners")
+"""Whatever called these runs the loop, and not on it."""
+_log = logging.getLogger("perdure.watchdog")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stall:
+    """A stretch in which the loop does not turn, and what was seen of it."""
+
+    since_s: float
+    who: str
+    """`Room/lobby: post()`, `the Worker: fetch GET /x`, or what else runs."""
+    where: str
+    member: ObjectMember | None
+
+
+class Watchdog:
+    """Watches one loop, from `start` to `stop`, both on that loop's thread."""
+
+    def __init__(self, root: Path) -> None:
+        """root: the project's folder; lines of its files are named rather than those of what they call."""
+        self._files = ProjectFiles(root)
+        self._due_s = 0.0
+        """When the loop's next turn should be noted."""
+        self._stall: _Stall | None = None
+        self._told_long = False
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        contextvars.Context().run(self._note_turn)
+        self._thread = threading.Thread(target=self._watch, name="perdure watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._thread is not None:
+            self._thread.join()
+
+    # On the loop
+
+    def _note_turn(self) -> None:
+        stall, self._stall = self._stall, None
+        now = time.monotonic()
+        self._due_s = now + TURN_S
+        self._told_long = False
+        if self._loop is not None:
+            self._timer = self._loop.call_later(TURN_S, self._note_turn)
+        if stall is not None:
+            took = f"{(now - stall.since_s) * 1000:,.0f} ms"
+            _tell(stall, f"held the loop for {took}: nothing else could run; await, or use asyncio.to_thread(...)")
+
+    # On the thread
+
+    def _watch(self) -> None:
+        looked_s, used_s = time.monotonic(), time.process_time()
+        while not self._ended.wait(TURN_S):
+            now, used_now_s = time.monotonic(), time.process_time()
+            late_s = now - looked_s - TURN_S
+            if late_s > TURN_S and used_now_s - used_s < late_s / 2:
+                # This thread did not run either, and no code of ours held it up: the machine slept, or we were stopped.
+                self._due_s = max(self._due_s, now + TURN_S)
+            elif now - self._due_s >= STALL_S:
+                self._look(now)
+            looked_s, used_s = now, used_now_s
+
+    def _look(self, now: float) -> None:
+        stall = self._stall
+        if stall is None:
+            frame = sys._current_frames().get(self._loop_thread)
+            due_s = self._due_s
+            seen = None if frame is None or _in_debugger(frame) else self._seen(frame, due_s)
+            # Unless the loop turned meanwhile: then it was about to, and the frame says nothing.
+            if seen is not None and due_s == self._due_s:
+                self._stall = seen
+        elif now - stall.since_s >= LONG_STALL_S and not self._told_long:
+            self._told_long = True
+            _tell(stall, f"has held the loop for {LONG_STALL_S:g} s and goes on: nothing else can run")
+
+    def _seen(self, innermost: FrameType, since_s: float) -> _Stall | None:
+        own: FrameType | None = None
+        what, who = "", ""
+        member: ObjectMember | None = None
+        frame: FrameType | None = innermost
+        while frame is not None and frame.f_globals.get("__name__") not in _LOOPS:
+            code = frame.f_code
+            if own is None and code.co_filename in self._files:
+                own = frame
+            if code is Driven.__await__.__code__ and member is None:
+                member = frame.f_locals["self"].member
+                who = member.instance.label if member is not None else ""
+            elif code is Instance._run.__code__ and not what:
+                what = frame.f_locals["event"].what
+            elif code is Worker.fetch.__code__ and member is None:
+                request = frame.f_locals["request"]
+                who, what = f"the Worker {frame.f_locals['self'].name}", f"fetch {request.method} {request.raw_path}"
+            frame = frame.f_back
+        if own is None and not who:
+            return None  # nobody's code: the loop itself, or a turn that has just ended
+        at = own or innermost
+        # A task of the object, and not the event itself, is known by its function.
+        what = what or f"{at.f_code.co_qualname}()"
+        where = f"{self._files.shown(at.f_code.co_filename)}:{at.f_lineno} in {at.f_code.co_qualname}"
+        return _Stall(since_s, f"{who}: {what}" if who else what, where, member)
+
+
+def _tell(stall: _Stall, text: str) -> None:
+    context = contextvars.Context()
+    context.run(CURRENT.set, stall.member)  # the record is about that object, wherever it is said
+    context.run(_log.warning, "%s (%s) %s", stall.who, stall.where, text)
+
+
+def _in_debugger(innermost: FrameType) -> bool:
+    monitoring = getattr(sys, "monitoring", None)  # from 3.12 on
+    if monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None:
+        return True
+    frame: FrameType | None = innermost
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] in _DEBUGGERS or frame.f_trace is not None:
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,156 @@
+"""Code that holds the loop is named, once for each stall, and nothing else is."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from perdure.config import load_project
+from perdure.host.host import Host
+from perdure.host.log_context import LogContext
+from perdure.host.loop import new_loop
+from perdure.host.watchdog import STALL_S, Watchdog
+from perdure.web import Request
+from tests.host.projects import write_project
+
+BUSY = """
+import asyncio, time
+from perdure import Response
+
+def hold(seconds):
+    time.sleep(seconds)
+
+def burn(seconds):
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        pass
+
+class Room:
+    def __init__(self, ctx, env):
+        self.ctx = ctx
+
+    async def post(self, seconds):
+        hold(seconds)
+
+    async def later(self, seconds):
+        async def work():
+            burn(seconds)
+        await asyncio.create_task(work())
+
+async def fetch(request, env):
+    how, seconds = request.path[1:].split("/")
+    if how == "worker":
+        hold(float(seconds))
+    elif how == "waits":
+        await asyncio.sleep(float(seconds))
+    else:
+        await getattr(env.ROOM["lobby"], how)(float(seconds))
+    return Response("done")
+"""
+
+
+@pytest.fixture
+def warnings_of(tmp_path, caplog):
+    """The watchdog's warnings while the project answers these paths, one after another."""
+
+    def run(*paths: str) -> list[str]:
+        async def scenario() -> None:
+            project = load_project(write_project(tmp_path, BUSY, classes=["Room"]) / "wrangler.toml")
+            host = await Host.start(project, tmp_path / "data")
+            watchdog = Watchdog(tmp_path)
+            watchdog.start()
+            for path in paths:
+                await host.worker.fetch(Request(f"http://localhost{path}"))
+                # Until the loop's turn was noted: it is the watchdog's timer that says it.
+                await asyncio.sleep(0.05)
+            watchdog.stop()
+            await host.close()
+
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(scenario())
+        return [record.getMessage() for record in caplog.records if record.name == "perdure.watchdog"]
+
+    return run
+
+
+def line_of(text: str) -> int:
+    return next(number for number, line in enumerate(BUSY.splitlines(), 1) if line.strip() == text)
+
+
+def test_an_object_that_holds_the_loop_is_named_with_method_line_and_time(warnings_of):
+    (said,) = warnings_of("/post/0.3")
+
+    assert said.startswith("Room/lobby: post() (main.py:")
+    assert f"main.py:{line_of('time.sleep(seconds)')} in hold)" in said
+    assert 200 <= int(said.split(" held the loop for ")[1].split(" ms")[0]) < 2_000
+
+
+def test_the_warning_is_a_record_of_the_object(warnings_of, caplog):
+    caplog.handler.addFilter(context := LogContext())
+    try:
+        warnings_of("/post/0.3")
+    finally:
+        caplog.handler.removeFilter(context)
+
+    (record,) = [record for record in caplog.records if record.name == "perdure.watchdog"]
+    assert (record.perdure_class, record.perdure_object) == ("Room", "lobby")
+
+
+def test_a_task_of_an_object_and_a_worker_are_named_too(warnings_of):
+    in_task, in_worker = warnings_of("/later/0.3", "/worker/0.3")
+
+    assert in_task.startswith("Room/lobby: ")
+    assert " in burn)" in in_task
+    assert in_worker.startswith("the Worker test: fetch GET /worker/0.3 (main.py:")
+
+
+def test_code_that_waits_without_holding_the_loop_is_not_named(warnings_of):
+    assert warnings_of("/waits/0.3", f"/post/{STALL_S / 4}") == []
+
+
+def test_each_stall_is_said_once(warnings_of):
+    assert len(warnings_of("/post/0.3", "/post/0.3")) == 2
+
+
+STOPPED = """
+import asyncio, logging, os, pathlib, sys, time
+from perdure.host.watchdog import Watchdog
+
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+
+def spin(until):
+    while time.process_time() < until:
+        pass
+
+async def main():
+    watchdog = Watchdog(pathlib.Path(__file__).parent)
+    watchdog.start()
+    print("running", flush=True)
+    for _ in range(40):
+        spin(time.process_time() + 0.02)
+        await asyncio.sleep(0)
+    watchdog.stop()
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_was_stopped_names_nobody(tmp_path: Path):
+    program = tmp_path / "stopped.py"
+    program.write_text(textwrap.dedent(STOPPED))
+    process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "running\n"
+
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGCONT)
+
+    said, _ = process.communicate(timeout=30)
+    assert said == ""
