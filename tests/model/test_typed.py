@@ -13,7 +13,8 @@ from hypothesis import given
 from perdure.model.errors import ValueMismatch, WrongType
 from perdure.model.foreign import UNDEFINED, Map, Undefined
 from perdure.model.value import as_type, decode, encode
-from tests.model.values import same, values
+from tests.model.typed_values import alike, typed_values
+from tests.model.values import only_plain_kinds, same, values
 
 GET = 'get_as(Order, "k")'
 
@@ -200,3 +201,25 @@ class Dangling:
 def test_a_type_that_no_value_can_become_is_the_callers_error(type_):
     with pytest.raises(WrongType, match="no value can be read as"):
         as_type(type_, 1, path=GET)
+
+
+@given(typed_values)
+def test_every_class_of_fields_comes_back_as_itself_where_a_type_says_so(pair):
+    type_, value = pair
+
+    assert alike(as_type(type_, decode(encode(value, path="value")), path=GET), value)
+
+
+@given(typed_values)
+def test_without_a_type_only_plain_kinds_come_back(pair):
+    assert only_plain_kinds(decode(encode(pair[1], path="value")))
+
+
+@given(typed_values, values)
+def test_any_other_value_becomes_the_type_or_is_refused_with_a_path(pair, other):
+    type_, _ = pair
+
+    try:
+        as_type(type_, other, path=GET)
+    except ValueMismatch as refused:
+        assert refused.path.startswith(GET)

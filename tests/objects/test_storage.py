@@ -1,6 +1,7 @@
 """Key-value storage: what is accepted, copied, listed, deleted and refused."""
 
 import asyncio
+import inspect
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from perdure.core.key_range import KeyRange
 from perdure.model.errors import TooLarge, UnitTooLarge, UnsupportedValue, ValueMismatch, WrongType, WrongValue
+from perdure.objects.storage.keyed import Keyed
+from perdure.objects.storage.kv import SyncKv
 from tests.objects.test_scenarios import Plain
 from tests.objects.world import World
 
@@ -211,6 +214,29 @@ def test_contradictory_and_unknown_options_of_list_are_refused(world: World, opt
             await self.storage.list(**options)
 
     in_object(world, method)
+
+
+def test_an_unknown_option_of_list_is_answered_with_the_nearest_one(world: World):
+    def method(self):
+        with pytest.raises(TypeError, match=r"list\(\) has no option 'prefx'.*did you mean 'prefix'"):
+            self.kv.list(prefx="a")
+        with pytest.raises(TypeError, match="its options are: start, start_after, end, prefix, reverse, limit"):
+            self.storage.list_as(int, allow_concurrency=True)
+        return True
+
+    assert in_object(world, method)
+
+
+@pytest.mark.parametrize("cls", [Keyed, SyncKv])
+@pytest.mark.parametrize("method", ["list", "list_as"])
+def test_the_options_of_list_are_shown_by_name(cls, method):
+    shown = list(inspect.signature(getattr(cls, method)).parameters.values())[-6:]
+
+    assert [(each.name, each.default) for each in shown] == [
+        *(("start", None), ("start_after", None), ("end", None), ("prefix", None)),
+        *(("reverse", False), ("limit", None)),
+    ]
+    assert all(each.kind is each.KEYWORD_ONLY for each in shown)
 
 
 def test_put_of_wrong_shape_is_refused(world: World):

@@ -3,10 +3,18 @@
 import logging
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from perdure.model.errors import ValueMismatch
+from perdure.model.object_id import IdKey
 from perdure.workers.class_spec import ClassSpec
+from perdure.workers.home import Home
+from perdure.workers.namespace import Namespace
 from perdure.workers.stub import stub_of
+from tests.model.typed_values import alike, typed_values
+from tests.model.values import same, values
+from tests.workers.world import InterpreterModules, Numbered, WorkersWorld
 
 ROOM = """
     import dataclasses, enum
@@ -358,3 +366,43 @@ def test_a_class_whose_annotations_name_no_class_has_no_tables():
 
     assert not spec.results
     assert spec.method(Plain(), "post").__func__ is Plain.post  # type: ignore[attr-defined]
+
+
+# Every kind of the table
+
+
+async def stub_in(world, cls):
+    """A stub of an object of a class that this module made."""
+    spec = ClassSpec(cls)
+    residents = await world.namespace(lambda ctx: cls())
+    return Namespace(Home(spec, residents, IdKey("k"), InterpreterModules(), Numbered(), spec.results))["a"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(values, min_size=5, max_size=12), st.lists(typed_values, min_size=5, max_size=12))
+def test_any_value_crosses_a_call_and_comes_back_as_annotations_say(tmp_path_factory, plain_ones, typed_ones):
+    world = WorkersWorld(tmp_path_factory.mktemp("values"))
+
+    class Echo:
+        async def plain(self, value, *, named):
+            assert same(value, named)
+            return value
+
+    def make(type_):
+        async def typed(self, value: type_, *, named: type_ = None) -> type_:
+            assert alike(value, named)
+            return value
+
+        return typed
+
+    for place, (type_, _) in enumerate(typed_ones):
+        setattr(Echo, f"typed_{place}", make(type_))
+
+    async def main():
+        echo = await stub_in(world, Echo)
+        for value in plain_ones:
+            assert same(await echo.plain(value, named=value), value)
+        for place, (_, value) in enumerate(typed_ones):
+            assert alike(await getattr(echo, f"typed_{place}")(value, named=value), value)
+
+    world.run(main)

@@ -8,14 +8,15 @@ See tests/objects/test_storage.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from perdure.model.errors import WrongType
 from perdure.model.value import decode
 from perdure.model.value.typed import as_type
 from perdure.objects.op import Op
 from perdure.objects.storage.codec import decode_or, decode_rows, encode_row, encode_rows
-from perdure.objects.storage.keys import Keys, check_key, is_many, key_range
+from perdure.objects.storage.keys import Keys, check_key, is_many
+from perdure.objects.storage.list_options import ListOptions, key_range, takes_list_options
 
 if TYPE_CHECKING:
     from perdure.objects.instance import Instance
@@ -115,41 +116,14 @@ class Keyed:
         existed = self._instance.rows.delete(keys, confirmed=not allow_unconfirmed)
         return Op(existed if many else existed > 0)
 
-    def list(
-        self,
-        *,
-        start: str | None = None,
-        start_after: str | None = None,
-        end: str | None = None,
-        prefix: str | None = None,
-        reverse: bool = False,
-        limit: int | None = None,
-    ) -> Op[dict[str, Any]]:
+    @takes_list_options
+    def list(self, **options: Unpack[ListOptions]) -> Op[dict[str, Any]]:
         """Keys and values in the order of UTF-8 bytes: `start` inclusive, `start_after` and `end` exclusive."""
         self._touch("list()")
-        options = {
-            "start": start,
-            "start_after": start_after,
-            "end": end,
-            "prefix": prefix,
-            "reverse": reverse,
-            "limit": limit,
-        }
         return Op(decode_rows(dict(self._instance.rows.scan(key_range("storage.list()", options)))))
 
-    def list_as(
-        self,
-        type_: type[T],
-        *,
-        start: str | None = None,
-        start_after: str | None = None,
-        end: str | None = None,
-        prefix: str | None = None,
-        reverse: bool = False,
-        limit: int | None = None,
-    ) -> Op[dict[str, T]]:
+    @takes_list_options
+    def list_as(self, type_: type[T], **options: Unpack[ListOptions]) -> Op[dict[str, T]]:
         """Like `list`, each value as a `type_`."""
-        values = self.list(
-            start=start, start_after=start_after, end=end, prefix=prefix, reverse=reverse, limit=limit
-        ).result()
+        values = self.list(**options).result()
         return Op({key: as_type(type_, value, path=f'list_as("{key}")') for key, value in values.items()})

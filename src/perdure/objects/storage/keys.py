@@ -6,8 +6,7 @@ All keys of a call are checked before any is written. See tests/objects/test_sto
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias, TypeGuard
 
-from perdure.core.key_range import KeyRange
-from perdure.model.errors import TooLarge, WrongType, WrongValue
+from perdure.model.errors import TooLarge, WrongType
 from perdure.model.limits import KEY_BYTES_MAX, KEY_VALUE_BYTES_MAX
 
 Keys: TypeAlias = list[str] | tuple[str, ...] | AbstractSet[str]
@@ -61,25 +60,3 @@ def too_large(key: str, value: bytes, where: str) -> TooLarge:
 
 def is_many(key: Any) -> TypeGuard[Keys]:
     return isinstance(key, list | tuple | AbstractSet)
-
-
-def key_range(where: str, options: dict[str, Any]) -> KeyRange:
-    """The range of `list`'s options, refused if they contradict each other."""
-    if options["start"] is not None and options["start_after"] is not None:
-        raise WrongType(
-            what="start and start_after were both given",
-            where=where,
-            why="each sets the lower end of the range",
-            next_step="give `start` to include that key, `start_after` to leave it out",
-        )
-    for name in ("start", "start_after", "end", "prefix"):
-        if options[name] is not None:
-            check_key(options[name], f"{where}, {name}=")
-    limit = options["limit"]
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise WrongType(what=f"limit must be an int, not {type(limit).__name__}", where=where)
-    if limit is not None and limit < 1:
-        raise WrongValue(
-            what=f"limit must be positive, not {limit}", where=where, next_step="leave it out to list everything"
-        )
-    return KeyRange.of(**options)

@@ -7,12 +7,13 @@ iterating is allowed and iterators don't disturb each other (API-30, API-31). Se
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from perdure.model.value import decode
 from perdure.model.value.typed import as_type
 from perdure.objects.storage.codec import decode_or, encode_row
-from perdure.objects.storage.keys import check_key, key_range
+from perdure.objects.storage.keys import check_key
+from perdure.objects.storage.list_options import ListOptions, key_range, takes_list_options
 
 if TYPE_CHECKING:
     from perdure.objects.instance import Instance
@@ -65,43 +66,17 @@ class SyncKv:
         check_key(key, "kv.delete()")
         return instance.rows.delete((key,)) > 0
 
-    def list(
-        self,
-        *,
-        start: str | None = None,
-        start_after: str | None = None,
-        end: str | None = None,
-        prefix: str | None = None,
-        reverse: bool = False,
-        limit: int | None = None,
-    ) -> Iterator[tuple[str, Any]]:
+    @takes_list_options
+    def list(self, **options: Unpack[ListOptions]) -> Iterator[tuple[str, Any]]:
         """Pairs of key and value in the order of UTF-8 bytes, as they are now.
 
         `start` is inclusive, `start_after` and `end` are exclusive, also with `reverse`, which only turns the order.
         """
-        options = {
-            "start": start,
-            "start_after": start_after,
-            "end": end,
-            "prefix": prefix,
-            "reverse": reverse,
-            "limit": limit,
-        }
         self._instance.touch()
         rows = self._instance.rows.scan(key_range("kv.list()", options))
         return ((key, decode(data)) for key, data in rows)
 
-    def list_as(
-        self,
-        type_: type[T],
-        *,
-        start: str | None = None,
-        start_after: str | None = None,
-        end: str | None = None,
-        prefix: str | None = None,
-        reverse: bool = False,
-        limit: int | None = None,
-    ) -> Iterator[tuple[str, T]]:
+    @takes_list_options
+    def list_as(self, type_: type[T], **options: Unpack[ListOptions]) -> Iterator[tuple[str, T]]:
         """Like `list`, each value as a `type_`."""
-        rows = self.list(start=start, start_after=start_after, end=end, prefix=prefix, reverse=reverse, limit=limit)
-        return ((key, as_type(type_, value, path=f'list_as("{key}")')) for key, value in rows)
+        return ((key, as_type(type_, value, path=f'list_as("{key}")')) for key, value in self.list(**options))
