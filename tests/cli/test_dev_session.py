@@ -167,7 +167,11 @@ def test_an_exception_of_the_handler_is_a_500_shown_with_the_projects_frames(dev
 
     outcome = dev("/worker", "/fine")
 
-    assert outcome.answers == [(500, "Internal Server Error"), (200, "fine")]
+    (status, text), fine = outcome.answers
+    assert (status, fine) == (500, (200, "fine"))
+    assert text.startswith("Internal Server Error\n")
+    assert "main.py" in text
+    assert "perdure/workers" not in text
     assert "error: GET /worker failed" in outcome.err
     assert 'main.py", line' in outcome.err
     assert "KeyError: 'of the Worker'" in outcome.err

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from perdure.cli.address import Address, listen
 from perdure.cli.console import Console
+from perdure.cli.error_page import ErrorPages
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.log_lines import LogLines
 from perdure.cli.stop_signal import StopSignal, stop_signal
@@ -20,9 +21,11 @@ from perdure.edge import RequestLog, tls_context
 from perdure.host.clock import RealClock
 from perdure.host.collector import Collector
 from perdure.host.host import Host
+from perdure.host.local_api import LocalApi
 from perdure.host.version import VERSION
+from perdure.host.watchdog import Watchdog
 from perdure.model.errors import ConfigError, PerdureError
-from perdure.web import Request
+from perdure.web import Request, Response
 
 # Beside the configuration, and named in the .gitignore of every project.
 DATA_FOLDER = Path(".perdure", "state")
@@ -77,17 +80,22 @@ class DevSession:
         if host is None:
             return
         collector = Collector(RealClock(), is_idle=lambda: host.running_requests == 0)
+        watchdog = Watchdog(project.root)
+        pages = ErrorPages(project.root, self._console.mask)
         try:
             await host.serve(
                 address.sockets,
                 tls=tls,
                 on_request=self._show_request,
-                on_error=lambda error, request: self._show_failure(error, request, project),
+                on_error=lambda error, request: self._show_failure(error, request, project, pages),
+                handler=LocalApi(host.worker).fetch,
             )
             collector.start()
+            watchdog.start()
             self._console.ready(address.url(secure=tls is not None))
             await stop.wait()
         finally:
+            watchdog.stop()
             collector.stop()
             await host.close()
 
@@ -116,9 +124,12 @@ class DevSession:
     def _show_request(self, log: RequestLog) -> None:
         self._console.request_line(log.method, log.target, log.status, log.elapsed_ms)
 
-    def _show_failure(self, error: BaseException, request: Request | None, project: Project) -> None:
+    def _show_failure(
+        self, error: BaseException, request: Request | None, project: Project, pages: ErrorPages
+    ) -> Response:
         which = "a request" if request is None else f"{request.method} {request.raw_path}"
         self._console.failure(f"{which} failed", user_traceback(error, project.root))
+        return pages.answer(error, request)
 
 
 def _bindings(project: Project) -> list[tuple[str, str]]:

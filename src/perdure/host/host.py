@@ -17,7 +17,7 @@ from typing import Any
 from perdure.config import Project
 from perdure.core.clock import Clock
 from perdure.core.migrations import plan
-from perdure.edge import OnError, OnRequest, Server
+from perdure.edge import Handler, OnError, OnRequest, Server
 from perdure.host.assignment import Assignment
 from perdure.host.clock import OPEN_CLOCKS, RealClock
 from perdure.host.version import VERSION
@@ -123,9 +123,13 @@ class Host:
         tls: ssl.SSLContext | None = None,
         on_request: OnRequest | None = None,
         on_error: OnError | None = None,
+        handler: Handler | None = None,
     ) -> None:
-        """Answer HTTP on these bound sockets, until the host is closed; it closes them."""
-        self._server = Server(self.worker.fetch, ssl=tls, on_request=on_request, on_error=on_error)
+        """Answer HTTP on these bound sockets, until the host is closed; it closes them.
+
+        handler: what answers instead of the Worker, which it may pass requests on to.
+        """
+        self._server = Server(handler or self.worker.fetch, ssl=tls, on_request=on_request, on_error=on_error)
         for bound in sockets:
             await self._server.start(sock=bound)
 
