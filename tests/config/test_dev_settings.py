@@ -50,5 +50,17 @@ def test_a_section_that_is_no_table_is_refused(folder):
 
 def test_settings_that_come_later_are_said(folder):
     assert folder.warning(FINE + '[dev]\nlocal_protocol = "https"') == (
-        "wrangler.toml:4: `dev.local_protocol` is understood but not supported yet, so it has no effect"
+        "wrangler.toml:4: `dev.local_protocol` is understood but not supported yet, so it has no effect; "
+        "for HTTPS give a certificate: perdure dev --cert FILE --key FILE"
+    )
+
+
+def test_the_protocol_that_there_is_may_be_said(folder):
+    assert folder.load(FINE + '[dev]\nlocal_protocol = "http"').warnings == ()
+
+
+def test_another_protocol_is_refused(folder):
+    assert folder.problem(FINE + '[dev]\nlocal_protocol = "ftp"') == (
+        'wrangler.toml:4: `dev.local_protocol` is "ftp", which is none of http, https; write:\n'
+        '      local_protocol = "http"'
     )

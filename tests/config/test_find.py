@@ -1,10 +1,21 @@
 """Which file is the configuration."""
 
+import itertools
+
 import pytest
 
 from perdure.config import load_project
+from perdure.config.find import NAMES
 from perdure.model.errors import ConfigError
 from tests.config.conftest import FINE
+
+TEXTS = {
+    "perdure.toml": FINE,
+    "pyproject.toml": "[tool.perdure]\n" + FINE,
+    "wrangler.json": '{"name": "w", "main": "main.py"}',
+    "wrangler.jsonc": '{"name": "w", "main": "main.py"}',
+    "wrangler.toml": FINE,
+}
 
 
 def refusal(named, start):
@@ -45,10 +56,35 @@ def test_a_named_folder_stands_for_the_file_in_it(folder):
     assert load_project(folder.path, start=folder.path).config_file == folder.path / "wrangler.toml"
 
 
-def test_a_second_configuration_beside_it_is_mentioned(folder):
-    folder.write("wrangler.jsonc", "{}")
+@pytest.mark.parametrize(("first", "second"), [*itertools.combinations(TEXTS, 2)])
+def test_of_two_in_a_folder_the_first_in_the_order_is_used_and_the_other_mentioned(folder, first, second):
+    folder.write(second, TEXTS[second])
+    folder.write(first, TEXTS[first])
 
-    assert folder.warning(FINE) == "wrangler.toml: wrangler.jsonc beside it is not read; keep one of the two"
+    project = load_project(start=folder.path)
+
+    assert project.config_file.name == first
+    (warning,) = project.warnings
+    assert warning.startswith(first)
+    assert warning.endswith(f": this is the configuration, and {second} beside it is not read; keep one of the two")
+
+
+def test_a_nearer_folder_wins_whatever_its_file_is_called(folder):
+    folder.write("perdure.toml", FINE)
+    inner = folder.write("inner/wrangler.toml", FINE.replace('"w"', '"inner"')).parent
+    folder.write("inner/main.py", "")
+
+    assert load_project(start=inner).name == "inner"
+
+
+def test_files_that_would_be_the_configuration_are_among_the_sources(folder):
+    folder.write("wrangler.toml", FINE)
+    below = folder.write("deep/x.txt", "").parent
+
+    sources = load_project(start=below).sources
+
+    assert {below / name for name in NAMES} | {folder.path / name for name in NAMES} <= set(sources)
+    assert folder.path / ".dev.vars" in sources
 
 
 def test_no_configuration_anywhere_shows_how_to_write_one(folder):
@@ -57,7 +93,7 @@ def test_no_configuration_anywhere_shows_how_to_write_one(folder):
 
     error = refusal(None, folder.path)
 
-    assert error.what == "there is no wrangler.toml here or in a folder above"
+    assert error.what == "there is no configuration here or in a folder above"
     assert error.where == str(folder.path)
     assert '`name = "my-worker"` and `main = "shop.py"`' in error.next_step
     assert "perdure dev -c FILE" in error.next_step
@@ -66,19 +102,8 @@ def test_no_configuration_anywhere_shows_how_to_write_one(folder):
 def test_a_folder_without_one_is_named(folder):
     error = refusal(folder.path, folder.path)
 
-    assert error.what.startswith("there is no wrangler.toml in the folder")
+    assert error.what.startswith("there is no configuration in the folder")
     assert 'main = "main.py"' in error.next_step
-
-
-@pytest.mark.parametrize("name", ["wrangler.json", "wrangler.jsonc", "perdure.toml"])
-def test_a_format_that_comes_later_is_named_instead_of_overlooked(folder, name):
-    folder.write("outer/wrangler.toml", FINE)
-    inner = folder.write(f"outer/inner/{name}", "").parent
-
-    error = refusal(None, inner)
-
-    assert error.what == f"{name} is a configuration that is not supported yet"
-    assert "write the same keys in a wrangler.toml beside it" in error.next_step
 
 
 def test_a_named_file_that_does_not_exist_lists_what_is_there(folder):
@@ -96,9 +121,8 @@ def test_a_named_file_in_a_folder_that_does_not_exist_says_that(folder):
     assert f"the folder {folder.path / 'no'} does not exist" in error.next_step
 
 
-@pytest.mark.parametrize(("name", "is_later"), [("wrangler.json", True), ("settings.yaml", False)])
-def test_a_named_file_of_another_format_is_refused(folder, name, is_later):
-    error = refusal(folder.write(name, "{}"), folder.path)
+def test_a_named_file_of_another_format_is_refused(folder):
+    error = refusal(folder.write("settings.yaml", "{}"), folder.path)
 
-    assert error.what.endswith("not supported yet" if is_later else "not supported")
+    assert error.what.endswith("not supported")
     assert "write it as wrangler.toml" in error.next_step

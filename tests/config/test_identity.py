@@ -79,7 +79,7 @@ def test_a_main_below_a_table_is_found_and_told_where_to_go(folder, table):
     line = 4 if tag else 3
     assert problem == (
         f"wrangler.toml:{line}: `{key}` belongs to the table [{table.strip('[]')}], because it stands below that line, "
-        "so the Worker has no `main`; move it up, above the first [table] of the file"
+        "so the Worker has no `main`; move it to where it belongs, above the first [table] of the file"
     )
 
 
@@ -160,7 +160,7 @@ def test_both_ways_may_not_differ(folder):
 
     assert problem == (
         'wrangler.toml:4: `build.upload.main` means "src/index.py", but `main` is "main.py"; '
-        "keep the `main` that is right and remove the [build.upload] section"
+        "keep the `main` that is right and remove the section `build.upload`"
     )
 
 

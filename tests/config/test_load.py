@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from perdure.config import ClassDecl, DevSettings, ObjectBinding, load_project
-from perdure.config.load import FILE_BYTES_MAX
+from perdure.config.text_file import FILE_BYTES_MAX
 from perdure.core.migrations import Migration, Rename, StorageKind
 from perdure.model.errors import ConfigError
 from tests.config.conftest import FINE

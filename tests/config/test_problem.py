@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from perdure.config.document import Document
-from perdure.config.problem import Findings, Severity, key_text
+from perdure.config.key_path import key_text
+from perdure.config.problem import Findings, Severity
+from perdure.config.snippet import Line, Section
+from perdure.config.toml_text import TomlFormat
 
 
 def findings(prefix=""):
     lines = {("a",): 3, ("a", "b"): 4, ("c", 0, "d"): 2}
-    return Findings(Document(Path("/x/wrangler.toml"), "wrangler.toml", {}, lines, line_prefix=prefix))
+    return Findings(Document(Path("/x/wrangler.toml"), "wrangler.toml", {}, lines, TomlFormat(line_prefix=prefix)))
 
 
 def test_a_key_is_written_as_in_the_file():
@@ -18,17 +21,17 @@ def test_a_key_is_written_as_in_the_file():
 def test_a_problem_ends_with_the_lines_to_paste():
     found = findings()
 
-    found.error(("a", "b"), "is missing", "write", "b = 1\nc = 2")
+    found.error(("a", "b"), "is missing", "write", Section("s", {"b": 1, "c": 2}))
 
     assert [str(problem) for problem in found.of(Severity.ERROR)] == [
-        "wrangler.toml:4: `a.b` is missing; write:\n      b = 1\n      c = 2"
+        "wrangler.toml:4: `a.b` is missing; write:\n      [s]\n      b = 1\n      c = 2"
     ]
 
 
 def test_lines_to_paste_fit_the_format_of_the_file():
     found = findings(prefix="# ")
 
-    found.error(("a",), "is missing", "write", "b = 1")
+    found.error(("a",), "is missing", "write", Line("b", 1))
 
     assert str(found.problems[0]).endswith("\n      # b = 1")
 

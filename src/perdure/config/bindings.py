@@ -4,20 +4,20 @@ Must stay true: a name stands for one thing only, whatever kinds of bindings the
 tests/config/test_bindings.py.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from perdure.config.document import KeyPath
-from perdure.config.known_keys import check_section, nearest
+from perdure.config.key_check import nearest
+from perdure.config.key_path import KeyPath
+from perdure.config.known_keys import BINDING_KEYS
 from perdure.config.problem import Findings
 from perdure.config.project import ObjectBinding
 from perdure.config.shape import class_name_at, is_identifier, required_text, table_at, tables_at, text_at
-from perdure.config.toml_text import toml_value
+from perdure.config.snippet import Section
 
-_KEYS = ("name", "class_name", "script_name", "environment")
-_EXAMPLE_LINE = '{ name = "ROOM", class_name = "Room" }'
-_EXAMPLE = f"[durable_objects]\nbindings = [\n  {_EXAMPLE_LINE},\n]"
+_EXAMPLE = Section("durable_objects", {"bindings": [{"name": "ROOM", "class_name": "Room"}]})
 # Of the kinds that are not supported yet: their names are taken all the same, so that no file breaks once they are.
 _LISTED_KINDS = {
     "kv_namespaces": "a KV namespace",
@@ -48,7 +48,6 @@ def read_bindings(data: Mapping[str, Any], worker: str | None, findings: Finding
     section = table_at(("durable_objects",), data["durable_objects"], _EXAMPLE, findings)
     if section is None:
         return []
-    check_section(("durable_objects",), section, ("bindings",), findings)
     path: KeyPath = ("durable_objects", "bindings")
     if "bindings" not in section:
         slip = next((key for key in section if nearest(key, ("bindings",))), None)
@@ -66,9 +65,8 @@ def read_bindings(data: Mapping[str, Any], worker: str | None, findings: Finding
 def _read_binding(
     path: KeyPath, table: Mapping[str, Any], worker: str | None, findings: Findings
 ) -> ObjectBinding | None:
-    check_section(path, table, _KEYS, findings)
-    name = required_text(path, table, "name", "ROOM", findings, near=_KEYS)
-    class_name = required_text(path, table, "class_name", "Room", findings, near=_KEYS)
+    name = required_text(path, table, "name", "ROOM", findings, near=tuple(BINDING_KEYS))
+    class_name = required_text(path, table, "class_name", "Room", findings, near=tuple(BINDING_KEYS))
     if class_name is not None:
         class_name = class_name_at((*path, "class_name"), class_name, findings)
     is_elsewhere = _names_another_worker(path, table, worker, findings)
@@ -105,18 +103,22 @@ def _names_another_worker(path: KeyPath, table: Mapping[str, Any], worker: str |
 
 
 def check_names(
-    data: Mapping[str, Any], variables: Mapping[str, Any], bound: Sequence[BoundClass], findings: Findings
+    data: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    required: Sequence[str],
+    bound: Sequence[BoundClass],
+    findings: Findings,
 ) -> None:
     """Report names that stand for two things, and warn of those that cannot be written after `env.`."""
     first: dict[str, _Named] = {}
-    for name, named in _names(data, variables, bound):
+    for name, named in _names(data, variables, required, bound):
         if name not in first:
             first[name] = named
             if not is_identifier(name) or name.startswith("__"):
                 findings.warning(
                     named.path,
                     f'is "{name}", which cannot be written after `env.`',
-                    f"the code has to say env[{toml_value(name)}]; a name like {_attribute_name(name)} reads better",
+                    f"the code has to say env[{json.dumps(name)}]; a name like {_attribute_name(name)} reads better",
                 )
             continue
         other = first[name]
@@ -129,10 +131,12 @@ def check_names(
 
 
 def _names(
-    data: Mapping[str, Any], variables: Mapping[str, Any], bound: Sequence[BoundClass]
+    data: Mapping[str, Any], variables: Mapping[str, Any], required: Sequence[str], bound: Sequence[BoundClass]
 ) -> Iterator[tuple[str, _Named]]:
     for name in variables:
         yield name, _Named(("vars", name), "variable")
+    for position, name in enumerate(required):
+        yield name, _Named(("secrets", "required", position), "secret")
     for each in bound:
         yield each.binding.name, _Named((*each.path, "name"), "object binding")
     for section, kind in _LISTED_KINDS.items():

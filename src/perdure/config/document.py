@@ -1,17 +1,46 @@
 """A configuration file, parsed: plain data, and the line on which each key stands.
 
-This is where formats end: whatever a file is written in, what checks it sees a `Document` (one check for all formats). A
-file that cannot be parsed is one problem, which shows the line. See tests/config/test_syntax.py.
+This is where formats end: whatever a file is written in, what checks it sees a `Document` (one check for all formats), and
+what has to be written instead is put into the file's own words by its `Format`. See tests/config/test_formats.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from perdure.config.positions import KeyPath
+from perdure.config.key_path import KeyPath
+from perdure.config.snippet import Snippet
 
-__all__ = ["Document", "KeyPath", "SyntaxProblem"]
+
+class Format(Protocol):
+    """How a file is written, for messages that show what to write in it."""
+
+    @property
+    def table(self) -> str:
+        """What a table is called, with its article."""
+        ...
+
+    @property
+    def root_place(self) -> str:
+        """Where a key of the whole file goes: "above the first ..."."""
+        ...
+
+    def value(self, value: object) -> str:
+        """A value in one line."""
+        ...
+
+    def lines(self, snippet: Snippet) -> Sequence[str]:
+        """Lines to paste."""
+        ...
+
+    def stray(self, section: str) -> str:
+        """Why a key of the whole file that stands in a section is not where it was meant to be: "belongs to ..."."""
+        ...
+
+    def entry_place(self, key: str, *, is_first: bool) -> str:
+        """Where one more table of a list goes: "at the end of ..."."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +52,17 @@ class Document:
     """The file as messages name it."""
     data: Mapping[str, Any]
     lines: Mapping[KeyPath, int]
-    """The line of each key, from 1."""
-    line_prefix: str = ""
-    """What each line to paste begins with in this file."""
+    """The line of each key, from 1; paths are those of the file."""
+    format: Format
+    within: KeyPath = ()
+    """The table of the file that is the configuration; `data` is what is in it, and so are paths without it."""
     default_main: str | None = None
     """The main module if the file does not say: the file itself, where it is Python."""
 
     def line_of(self, path: KeyPath) -> int | None:
         """The line of that key, or of the nearest thing around it that is there."""
         while path:
-            if path in self.lines:
-                return self.lines[path]
+            if (*self.within, *path) in self.lines:
+                return self.lines[(*self.within, *path)]
             path = path[:-1]
-        return None
-
-
-class SyntaxProblem(Exception):
-    """The file is not in its format; a problem to report, raised from the parser to whoever reports."""
-
-    def __init__(self, what: str, *, line: int | None = None, text: str = "", fix: str = "", snippet: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.line = line
-        self.text = text
-        """The line's text and, below it, a mark at the column."""
-        self.fix = fix
-        self.snippet = snippet
+        return self.lines.get(self.within)

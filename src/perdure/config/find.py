@@ -1,17 +1,20 @@
 """Which file is the configuration: the one that was named, or the nearest one upward (CFG-3).
 
-Must stay true: the nearest folder wins, and a file that is there and not used is said. See tests/config/test_find.py.
+Must stay true: the nearest folder wins, within it the order of `NAMES`, and a file that is there and not used is said. See
+tests/config/test_find.py.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from perdure.config.pyproject import PYPROJECT_NAME, is_configuration
 from perdure.model.errors import ConfigError
 
-CONFIG_NAME = "wrangler.toml"
-# Formats that are known and not read yet; in a folder without a readable one they are named, else people search in vain.
-OTHER_NAMES = ("perdure.toml", "wrangler.json", "wrangler.jsonc")
-_SUFFIXES = (".toml", ".py")
+# In this order: what was written for Perdure comes before what other tools read as well.
+NAMES = ("perdure.toml", PYPROJECT_NAME, "wrangler.json", "wrangler.jsonc", "wrangler.toml")
+# What messages tell people to write who have none.
+NAME_TO_WRITE = "wrangler.toml"
+_SUFFIXES = (".toml", ".json", ".jsonc", ".py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Found:
     file: Path
     ignored: tuple[str, ...] = ()
     """Names of other configurations in its folder."""
+    looked_for: tuple[Path, ...] = ()
+    """Files of which one would be the configuration if it were there."""
 
 
 def find_config(named: Path | None, start: Path) -> Found:
@@ -29,11 +34,9 @@ def find_config(named: Path | None, start: Path) -> Found:
         return _nearest(start)
     file = start / named
     if file.is_dir():
-        if (file / CONFIG_NAME).is_file():
-            return _with_neighbours(file / CONFIG_NAME)
-        raise ConfigError(
-            what=f"there is no {CONFIG_NAME} in the folder {named}", **_how_to_begin(file, file / CONFIG_NAME)
-        )
+        if (found := _in_folder(file)) is not None:
+            return found
+        raise ConfigError(what=f"there is no configuration in the folder {named}", **_how_to_begin(file))
     if not file.is_file():
         raise ConfigError(
             what=f"the configuration {named} does not exist",
@@ -42,43 +45,40 @@ def find_config(named: Path | None, start: Path) -> Found:
         )
     if file.suffix not in _SUFFIXES:
         raise ConfigError(
-            what=f"the configuration {named} is in a format that is not supported"
-            + (" yet" if file.name in OTHER_NAMES else ""),
+            what=f"the configuration {named} is in a format that is not supported",
             where=str(file),
-            next_step=f"write it as {CONFIG_NAME}, or in the main module as a `# /// wrangler` block",
+            next_step=f"write it as {NAME_TO_WRITE}, or in the main module as a `# /// wrangler` block",
         )
-    return Found(file)
+    return Found(file, looked_for=(file,))
 
 
 def _nearest(start: Path) -> Found:
+    looked_for: list[Path] = []
     for folder in (start, *start.parents):
-        if (folder / CONFIG_NAME).is_file():
-            return _with_neighbours(folder / CONFIG_NAME)
-        if others := _others_in(folder):
-            raise ConfigError(
-                what=f"{others[0]} is a configuration that is not supported yet",
-                where=str(folder),
-                next_step=f"write the same keys in a {CONFIG_NAME} beside it",
-            )
-    raise ConfigError(
-        what=f"there is no {CONFIG_NAME} here or in a folder above", **_how_to_begin(start, start / CONFIG_NAME)
-    )
+        looked_for += [folder / name for name in NAMES]
+        if (found := _in_folder(folder)) is not None:
+            return Found(found.file, found.ignored, tuple(looked_for))
+    raise ConfigError(what="there is no configuration here or in a folder above", **_how_to_begin(start))
 
 
-def _with_neighbours(file: Path) -> Found:
-    return Found(file, _others_in(file.parent))
+def _in_folder(folder: Path) -> Found | None:
+    there = [name for name in NAMES if _is_there(folder / name)]
+    if not there:
+        return None
+    return Found(folder / there[0], tuple(there[1:]), tuple(folder / name for name in NAMES))
 
 
-def _others_in(folder: Path) -> tuple[str, ...]:
-    return tuple(name for name in OTHER_NAMES if (folder / name).is_file())
+def _is_there(file: Path) -> bool:
+    return file.is_file() and (file.name != PYPROJECT_NAME or is_configuration(file))
 
 
-def _how_to_begin(folder: Path, file: Path) -> dict[str, str]:
+def _how_to_begin(folder: Path) -> dict[str, str]:
     modules = sorted(each.name for each in folder.glob("*.py") if not each.name.startswith(("test_", "_", "conftest")))
     main = modules[0] if len(modules) == 1 else "main.py"
     return {
         "where": str(folder),
-        "next_step": f'write {file.name} with the lines `name = "my-worker"` and `main = "{main}"`, '
+        "why": f"looked for {', '.join(NAMES)}",
+        "next_step": f'write {NAME_TO_WRITE} with the lines `name = "my-worker"` and `main = "{main}"`, '
         "or name another file: perdure dev -c FILE",
     }
 
@@ -87,4 +87,4 @@ def _names_there(folder: Path) -> str:
     if not folder.is_dir():
         return f"the folder {folder} does not exist"
     names = sorted(each.name for each in folder.iterdir() if each.suffix in _SUFFIXES)
-    return f"in {folder} there is: {', '.join(names) or f'no {CONFIG_NAME}'}"
+    return f"in {folder} there is: {', '.join(names) or 'no configuration'}"

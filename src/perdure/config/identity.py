@@ -10,20 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from perdure.config.document import KeyPath
-from perdure.config.known_keys import check_section
+from perdure.config.key_path import KeyPath
+from perdure.config.known_keys import DAY_PATTERN, NAME_CHARS_MAX, NAME_PATTERN, UPLOAD_FORMATS
 from perdure.config.problem import Findings
-from perdure.config.shape import assignment, table_at, text_at, wrong_shape
-from perdure.config.toml_text import echo
+from perdure.config.shape import echo, table_at, text_at, wrong_shape
+from perdure.config.snippet import Line, Section
 
-# A name becomes a label of a host name, and the DNS takes 63 characters (RFC 1035).
-NAME_CHARS_MAX = 63
-_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NAME = re.compile(NAME_PATTERN)
+_DAY = re.compile(DAY_PATTERN)
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
 _UPLOAD_DIR_DEFAULT = "dist"
-_UPLOAD_KEYS = ("format", "main", "dir", "rules")
-_UPLOAD_EXAMPLE = '[build.upload]\nmain = "main.py"\ndir = "src"'
+_UPLOAD_EXAMPLE = Section("build", {"upload": {"main": "main.py", "dir": "src"}})
 
 
 def read_name(data: Mapping[str, Any], root: Path, findings: Findings) -> str | None:
@@ -36,12 +33,12 @@ def read_name(data: Mapping[str, Any], root: Path, findings: Findings) -> str | 
         return None
     fix = "write"
     if not _NAME.fullmatch(name):
-        what = f"is {echo(name)}: only lower-case letters, digits, - and _ may be in it, and no - in front"
-        findings.error(("name",), what, fix, assignment("name", slug(name)))
+        what = f"is {echo(name, findings)}: only lower-case letters, digits, - and _ may be in it, and no - in front"
+        findings.error(("name",), what, fix, Line("name", slug(name)))
         return None
     if len(name) > NAME_CHARS_MAX:
         what = f"has {len(name)} characters, and {NAME_CHARS_MAX} are possible"
-        findings.error(("name",), what, fix, assignment("name", slug(name)))
+        findings.error(("name",), what, fix, Line("name", slug(name)))
         return None
     return name
 
@@ -63,7 +60,7 @@ def read_main(data: Mapping[str, Any], root: Path, findings: Findings) -> Path |
             findings.error(
                 ("build", "upload", "main"),
                 f'means "{uploaded}", but `main` is "{main}"',
-                "keep the `main` that is right and remove the [build.upload] section",
+                "keep the `main` that is right and remove the section `build.upload`",
             )
             return None
     elif uploaded is not None:
@@ -80,18 +77,27 @@ def read_main(data: Mapping[str, Any], root: Path, findings: Findings) -> Path |
 def check_compatibility(data: Mapping[str, Any], findings: Findings) -> None:
     """`compatibility_date` and `compatibility_flags`: nothing here depends on them, but what is there has to be right."""
     day = data.get("compatibility_date")
-    if day is not None and not (isinstance(day, str) and _DAY.fullmatch(day)):
+    if "compatibility_date" in data and not (isinstance(day, str) and _DAY.fullmatch(day)):
         plain = _DASHES.sub("-", str(day))
         is_day = _DAY.fullmatch(plain)
-        what = f"is {echo(day)}, but has to be a day in quotes, year first"
+        what = f"is {echo(day, findings)}, but has to be a day in quotes, year first"
         if isinstance(day, str) and is_day:
-            what = f"is {echo(day)}, with dashes that only look like -"
-        snippet = assignment("compatibility_date", plain if is_day else "2026-11-01")
+            what = f"is {echo(day, findings)}, with dashes that only look like -"
+        snippet = Line("compatibility_date", plain if is_day else "2026-11-01")
         findings.error(("compatibility_date",), what, "write", snippet)
     flags = data.get("compatibility_flags", [])
     if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
-        wrong_shape(
-            ("compatibility_flags",), flags, "a list of texts", 'compatibility_flags = ["python_workers"]', findings
+        better = Line("compatibility_flags", ["python_workers"])
+        wrong_shape(("compatibility_flags",), flags, "a list of texts", better, findings)
+
+
+def check_legacy_env(data: Mapping[str, Any], findings: Findings) -> None:
+    """Environments inside one Worker are gone; whoever relied on them has to know (ENV-8)."""
+    if data.get("legacy_env") is False:
+        findings.error(
+            ("legacy_env",),
+            "is false, and what that meant does not exist any more",
+            "remove the line: an environment is a Worker of its own, called <name>-<environment>",
         )
 
 
@@ -115,15 +121,11 @@ def _read_upload(data: Mapping[str, Any], findings: Findings) -> str | None:
     if "build" not in data or table_at(("build",), data["build"], _UPLOAD_EXAMPLE, findings) is None:
         return None
     build = data["build"]
-    check_section(("build",), build, ("upload",), findings, not_yet=("command", "cwd", "watch_dir"))
     path: KeyPath = ("build", "upload")
     if "upload" not in build or table_at(path, build["upload"], _UPLOAD_EXAMPLE, findings) is None:
         return None
     upload = build["upload"]
-    check_section(path, upload, _UPLOAD_KEYS, findings)
     _check_upload_format(upload, findings)
-    if "rules" in upload:
-        findings.warning((*path, "rules"), "is understood but not supported yet, so it has no effect")
     if "main" not in upload:
         return None
     main = text_at((*path, "main"), upload["main"], "main.py", findings)
@@ -134,16 +136,18 @@ def _read_upload(data: Mapping[str, Any], findings: Findings) -> str | None:
         return None
     entry = (Path(folder) / main).as_posix()
     if "main" not in data:
-        instead = "above the first [table] of the file, instead of the section, write"
-        findings.warning(path, "is the old way to name the main module", instead, assignment("main", entry))
+        instead = f"{findings.document.format.root_place}, instead of the section, write"
+        findings.warning(path, "is the old way to name the main module", instead, Line("main", entry))
     return entry
 
 
 def _check_upload_format(upload: Mapping[str, Any], findings: Findings) -> None:
     chosen = upload.get("format", "modules")
-    if chosen not in ("modules", "service-worker"):
+    if chosen not in UPLOAD_FORMATS:
         findings.error(
-            ("build", "upload", "format"), f'is {echo(chosen)}, but "modules" is what works here', "remove the line"
+            ("build", "upload", "format"),
+            f'is {echo(chosen, findings)}, but "modules" is what works here',
+            "remove the line",
         )
 
 
@@ -152,22 +156,31 @@ def _existing(path: KeyPath, main: str, root: Path, findings: Findings) -> Path 
     if file.is_file() and file.suffix == ".py":
         return file
     if file.is_file():
-        findings.error(path, f"is {echo(main)}, but a main module is a Python file", "name one that ends in .py")
+        findings.error(
+            path,
+            f"is {echo(main, findings)}, but a main module is a Python file",
+            "name one that ends in .py",
+        )
     elif file.is_dir():
-        findings.error(path, f"is {echo(main)}, which is a folder", "name the file in it", _main_line(root, file))
+        findings.error(
+            path,
+            f"is {echo(main, findings)}, which is a folder",
+            "name the file in it",
+            _main_line(root, file),
+        )
     else:
-        findings.error(path, f"is {echo(main)}, which does not exist", *_instead_of(main, root))
+        findings.error(path, f"is {echo(main, findings)}, which does not exist", *_instead_of(main, root))
     return None
 
 
-def _instead_of(main: str, root: Path) -> tuple[str, str]:
+def _instead_of(main: str, root: Path) -> tuple[str, Line | None]:
     there = _modules_of(root)
     wanted = Path(main).name
     by_name = {Path(each).name: each for each in reversed(there)}
     near = difflib.get_close_matches(wanted, by_name, n=1)
     if near:
-        return "write", assignment("main", by_name[near[0]])
-    return f"create it, or name another file relative to {root}", ""
+        return "write", Line("main", by_name[near[0]])
+    return f"create it, or name another file relative to {root}", None
 
 
 def _likely_main(root: Path) -> str:
@@ -182,19 +195,19 @@ def _modules_of(root: Path) -> list[str]:
     return sorted(names, key=lambda name: Path(name).stem not in ("main", "index", "worker", "entry", "app"))
 
 
-def _main_line(root: Path, folder: Path) -> str:
-    return assignment("main", (folder.relative_to(root) / "main.py").as_posix())
+def _main_line(root: Path, folder: Path) -> Line:
+    return Line("main", (folder.relative_to(root) / "main.py").as_posix())
 
 
 def _missing(key: str, example: str, data: Mapping[str, Any], findings: Findings) -> None:
     for path in _strays(key, data):
         findings.error(
             path,
-            f"belongs to the table [{path[0]}], because it stands below that line, so the Worker has no `{key}`",
-            "move it up, above the first [table] of the file",
+            f"{findings.document.format.stray(str(path[0]))}, so the Worker has no `{key}`",
+            f"move it to where it belongs, {findings.document.format.root_place}",
         )
         return
-    findings.error((), f"`{key}` is missing", "write above the first [table] of the file", assignment(key, example))
+    findings.error((), f"`{key}` is missing", f"write {findings.document.format.root_place}", Line(key, example))
 
 
 def _strays(key: str, data: Mapping[str, Any]) -> list[KeyPath]:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from perdure.config.document import SyntaxProblem
-from perdure.config.positions import KeyPath
+from perdure.config.key_path import KeyPath
+from perdure.config.syntax_problem import SyntaxProblem
 from perdure.config.toml_text import parse_toml
 
 LINE_PREFIX = "# "

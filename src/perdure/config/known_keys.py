@@ -1,171 +1,227 @@
-"""The keys that a configuration may have, and what becomes of each; any other key is a slip, and gets a suggestion.
+"""The keys that a configuration may have: the one place where they are declared.
 
-Must stay true: an unknown key is a warning and never stops anyone (CFG-9); a known key that has no effect here is said, else
-people wait for it to work. See tests/config/test_keys.py.
+Must stay true: a key that is read is declared here, and what is declared as honoured is read (tests/config/test_schema.py);
+what the checks of the other modules need to know of a shape, they take from here.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
 
-from perdure.config.document import KeyPath
-from perdure.config.problem import Findings
+from perdure.config.key import Key, ListOf, Number, Status, Table, Text, Values, not_yet, without_meaning
 
-HONOURED = frozenset({"name", "main", "build", "vars", "durable_objects", "migrations", "dev"})
-# Checked where they are wrong, without any effect where they are right.
-HARMLESS = frozenset({"$schema", "compatibility_date", "compatibility_flags", "send_metrics"})
-NOT_YET = frozenset(
-    {
-        "access",
-        "account_id",
-        "ai",
-        "allow_env_migrations",
-        "analytics_engine_datasets",
-        "assets",
-        "base_dir",
-        "browser",
-        "cache",
-        "containers",
-        "d1_databases",
-        "dispatch_namespaces",
-        "env",
-        "exports",
-        "hyperdrive",
-        "images",
-        "keep_vars",
-        "kv_namespaces",
-        "limits",
-        "mtls_certificates",
-        "observability",
-        "pipelines",
-        "preview_urls",
-        "previews",
-        "python_modules",
-        "queues",
-        "r2_buckets",
-        "ratelimits",
-        "route",
-        "routes",
-        "rules",
-        "secrets",
-        "secrets_store_secrets",
-        "send_email",
-        "services",
-        "streaming_tail_consumers",
-        "tail_consumers",
-        "triggers",
-        "unsafe",
-        "vectorize",
-        "version_metadata",
-        "worker_loaders",
-        "workers_dev",
-        "workflows",
-    }
+# A name becomes a label of a host name, and the DNS takes 63 characters (RFC 1035).
+NAME_CHARS_MAX = 63
+NAME_PATTERN = "[a-z0-9_][a-z0-9_-]*"
+DAY_PATTERN = r"\d{4}-\d{2}-\d{2}"
+PORT_MAX = 65_535
+UPLOAD_FORMATS = ("modules", "service-worker")
+LOCAL_PROTOCOLS = ("http", "https")
+
+
+def _table(**keys: Key) -> Mapping[str, Key]:
+    return MappingProxyType(keys)
+
+
+BINDING_KEYS = _table(
+    name=Key("The name under which the code finds the namespace: `env.ROOM`.", Text(), is_required=True),
+    class_name=Key("The class of the objects: its name in the main module.", Text(), is_required=True),
+    script_name=Key(
+        "The Worker that has the class, if it is another one. Only this Worker's own name is supported so far.",
+        Text(),
+        default="this Worker",
+    ),
+    environment=Key(
+        "The environment of the Worker of `script_name`, which is then `<script_name>-<environment>`.", Text()
+    ),
 )
-# For JavaScript, for one company's cloud, or for programs of years ago (CFG-14).
-WITHOUT_MEANING = frozenset(
-    {
-        "addresses",
-        "alias",
-        "cloudchamber",
-        "compliance_region",
-        "data_blobs",
-        "define",
-        "find_additional_modules",
-        "first_party_worker",
-        "jsx_factory",
-        "jsx_fragment",
-        "keep_names",
-        "legacy_env",
-        "logfwdr",
-        "logpush",
-        "minify",
-        "no_bundle",
-        "node_compat",
-        "placement",
-        "preserve_file_names",
-        "site",
-        "text_blobs",
-        "tsconfig",
-        "type",
-        "upload_source_maps",
-        "usage_model",
-        "wasm_modules",
-        "webpack_config",
-        "zone_id",
-    }
-)
-TOP_LEVEL = HONOURED | HARMLESS | NOT_YET | WITHOUT_MEANING
 
-DEV_NOT_YET = frozenset(
+RENAME_KEYS = MappingProxyType(
     {
-        "container_engine",
-        "enable_containers",
-        "generate_types",
-        "host",
-        "inspector_ip",
-        "inspector_port",
-        "local_protocol",
-        "types",
-        "upstream_protocol",
+        "from": Key("The class's name so far.", Text(), is_required=True),
+        "to": Key("Its new name.", Text(), is_required=True),
     }
 )
 
+TRANSFER_KEYS = MappingProxyType(
+    {
+        "from": Key("The class's name in the other Worker.", Text(), is_required=True),
+        "from_script": Key("The Worker that has the objects so far.", Text(), is_required=True),
+        "to": Key("The class's name in this Worker.", Text(), is_required=True),
+    }
+)
 
-# Two letters exchanged in a word of three are 0.67; from here down, words are like each other by accident.
-_LIKENESS_MIN = 0.65
+MIGRATION_KEYS = _table(
+    tag=Key("What this entry is called, once in the list: it is applied once.", Text(), is_required=True),
+    new_sqlite_classes=Key("Classes that begin here; their objects have key-value storage and SQL.", ListOf(Text())),
+    new_classes=Key("Classes that begin here, with key-value storage only.", ListOf(Text())),
+    renamed_classes=Key("Classes that get another name and keep their objects.", ListOf(Table(RENAME_KEYS))),
+    deleted_classes=Key("Classes that end here, **with all that their objects have stored**.", ListOf(Text())),
+    transferred_classes=Key(
+        "Classes whose objects come from another Worker. So far the class begins without them.",
+        ListOf(Table(TRANSFER_KEYS)),
+    ),
+)
 
+UPLOAD_KEYS = _table(
+    main=Key("The main module's file, relative to `dir`.", Text()),
+    dir=Key("The folder of the main module.", Text(), default='`"dist"`'),
+    format=Key('How the code is packed. Only `"modules"` works with object classes.', Text(values=UPLOAD_FORMATS)),
+    rules=not_yet("Which files are modules of which kind."),
+)
 
-def check_top_level(data: Mapping[str, Any], findings: Findings) -> None:
-    """Say which keys of the top level have no effect, and why."""
-    for key in data:
-        if key in NOT_YET:
-            findings.warning((key,), "is understood but not supported yet, so it has no effect")
-        elif key == "legacy_env" and data[key] is False:
-            findings.error(
-                (key,),
-                "= false does not exist any more",
-                "remove the line: an environment is a Worker of its own, called <name>-<environment>",
+BUILD_KEYS = _table(
+    upload=Key("The old way to name the main module; `main` replaces it.", Table(UPLOAD_KEYS)),
+    command=not_yet("A command that makes the code."),
+    cwd=not_yet("Where that command runs."),
+    watch_dir=not_yet("What is watched to run it again."),
+)
+
+DEV_KEYS = _table(
+    ip=Key("The address that `perdure dev` listens on.", Text(), default='`"127.0.0.1"`: this machine only'),
+    port=Key(
+        "The port that `perdure dev` listens on; 0 takes any that is free.",
+        Number(0, PORT_MAX),
+        default="8787, or one nearby if that is taken",
+    ),
+    local_protocol=Key(
+        'How `perdure dev` is reached. `"https"` has no effect so far: give `--cert` and `--key`.',
+        Text(values=LOCAL_PROTOCOLS),
+        default='`"http"`',
+    ),
+    container_engine=not_yet("What runs containers."),
+    enable_containers=not_yet("Whether containers run."),
+    generate_types=not_yet("Whether types are written while the code changes."),
+    host=not_yet("The host name that `request.url` shows."),
+    inspector_ip=not_yet("The address of the debugger."),
+    inspector_port=not_yet("The port of the debugger."),
+    types=not_yet("What the written types contain."),
+    upstream_protocol=not_yet("The protocol that `request.url` shows."),
+)
+
+_HONOURED = _table(
+    name=Key(
+        "The Worker's name: lower-case letters, digits, `-` and `_`.",
+        Text(pattern=NAME_PATTERN, chars_max=NAME_CHARS_MAX),
+        is_required=True,
+    ),
+    main=Key(
+        "The main module's file, relative to the configuration. Needed, except in a `# /// wrangler` block.", Text()
+    ),
+    vars=Key(
+        "Values that the code finds under their names: `env.GREETING`. What JSON can say, but no dates.", Values()
+    ),
+    secrets=Key(
+        "Which secrets the Worker needs. Their values are not here but in `.dev.vars` or `.env`.",
+        Table(
+            _table(
+                required=Key(
+                    "Names of secrets. One that is missing is a warning; once this is there, no other names are taken "
+                    "from the files, save those of `vars`.",
+                    ListOf(Text()),
+                )
             )
-        elif key in WITHOUT_MEANING:
-            findings.warning((key,), "has no meaning here, so it has no effect", "the line can be removed")
-        elif key not in TOP_LEVEL:
-            warn_unknown((key,), TOP_LEVEL, findings)
+        ),
+    ),
+    durable_objects=Key(
+        "Which classes of objects the code reaches.",
+        Table(_table(bindings=Key("One table for each name.", ListOf(Table(BINDING_KEYS)), is_required=True))),
+    ),
+    migrations=Key(
+        "What became of the object classes, in order. Entries are only ever added.", ListOf(Table(MIGRATION_KEYS))
+    ),
+    dev=Key("What `perdure dev` does if the command line does not say.", Table(DEV_KEYS)),
+    build=Key("The old way to name the main module.", Table(BUILD_KEYS)),
+)
 
+_HARMLESS = MappingProxyType(
+    {
+        "$schema": Key("The schema that editors check this file by.", status=Status.HARMLESS),
+        "compatibility_date": Key(
+            "The day whose behaviour is wanted. Nothing here depends on it.", Text(pattern=DAY_PATTERN), Status.HARMLESS
+        ),
+        "compatibility_flags": Key(
+            "Changes of behaviour that are wanted. Nothing here depends on them.", ListOf(Text()), Status.HARMLESS
+        ),
+        "send_metrics": Key("Whether the tool reports its use. This one never does.", status=Status.HARMLESS),
+    }
+)
 
-def check_section(
-    path: KeyPath,
-    section: Mapping[str, Any],
-    known: Iterable[str],
-    findings: Findings,
-    *,
-    not_yet: Iterable[str] = (),
-) -> None:
-    """Say which keys of a section are unknown or not supported yet."""
-    known, not_yet = frozenset(known), frozenset(not_yet)
-    for key in section:
-        if key in not_yet:
-            findings.warning((*path, key), "is understood but not supported yet, so it has no effect")
-        elif key not in known:
-            warn_unknown((*path, key), known | not_yet, findings)
+_NOT_YET = _table(
+    access=not_yet("Who may reach the Worker."),
+    account_id=not_yet("The account that the Worker belongs to."),
+    ai=not_yet("A binding to models."),
+    allow_env_migrations=not_yet("Whether an environment may have migrations of its own."),
+    analytics_engine_datasets=not_yet("Bindings to datasets of events."),
+    assets=not_yet("A folder of files that are served as they are."),
+    base_dir=not_yet("The folder that module names are relative to."),
+    browser=not_yet("A binding to a browser."),
+    cache=not_yet("How answers are kept."),
+    containers=not_yet("Containers beside the objects."),
+    d1_databases=not_yet("Bindings to SQL databases. Their names are taken already."),
+    dispatch_namespaces=not_yet("Bindings to Workers of customers."),
+    env=not_yet("Environments: what differs from the rest of the file for one of them."),
+    exports=not_yet("The object classes as they are to be, in place of `migrations`."),
+    hyperdrive=not_yet("Bindings to databases elsewhere."),
+    images=not_yet("A binding to image conversion."),
+    keep_vars=not_yet("Whether variables that were set elsewhere stay."),
+    kv_namespaces=not_yet("Bindings to key-value namespaces. Their names are taken already."),
+    limits=not_yet("How much one request may use."),
+    mtls_certificates=not_yet("Bindings to client certificates."),
+    observability=not_yet("What is recorded of each request."),
+    pipelines=not_yet("Bindings to streams of records."),
+    preview_urls=not_yet("Whether versions get a host name of their own."),
+    previews=not_yet("What differs for previews."),
+    python_modules=not_yet("Which Python files are left out of the bundle."),
+    queues=not_yet("Bindings to queues, and consumers of them."),
+    r2_buckets=not_yet("Bindings to buckets of files. Their names are taken already."),
+    ratelimits=not_yet("Bindings that count and refuse."),
+    route=not_yet("The host name and path that the Worker answers."),
+    routes=not_yet("The host names and paths that the Worker answers."),
+    rules=not_yet("Which files are modules of which kind."),
+    secrets_store_secrets=not_yet("Bindings to secrets that are kept for many Workers."),
+    send_email=not_yet("Bindings that send mail."),
+    services=not_yet("Bindings to other Workers. Their names are taken already."),
+    streaming_tail_consumers=not_yet("Workers that get this one's logs as they are written."),
+    tail_consumers=not_yet("Workers that get this one's logs."),
+    triggers=not_yet("When `scheduled` runs: `crons`."),
+    unsafe=not_yet("What has no key of its own."),
+    vectorize=not_yet("Bindings to indexes of vectors."),
+    version_metadata=not_yet("A binding that says which version runs."),
+    worker_loaders=not_yet("Bindings that load code as it comes."),
+    workers_dev=not_yet("Whether the Worker gets a host name by itself."),
+    workflows=not_yet("Bindings to programs of many steps."),
+)
 
+_WITHOUT_MEANING = _table(
+    addresses=without_meaning("Mail addresses."),
+    alias=without_meaning("Modules that stand for others in a JavaScript bundle."),
+    cloudchamber=without_meaning("Containers of a company's cloud."),
+    compliance_region=without_meaning("A region of a company's cloud."),
+    data_blobs=without_meaning("Files for Workers without modules."),
+    define=without_meaning("Names that a JavaScript bundle replaces."),
+    find_additional_modules=without_meaning("Whether a JavaScript bundle takes in modules that it does not import."),
+    first_party_worker=without_meaning("For a company's own Workers."),
+    jsx_factory=without_meaning("How JSX is compiled."),
+    jsx_fragment=without_meaning("How JSX is compiled."),
+    keep_names=without_meaning("Whether a JavaScript bundle keeps function names."),
+    legacy_env=without_meaning("How environments were named once. They are Workers called `<name>-<environment>`."),
+    logfwdr=without_meaning("Where a company's cloud sends logs."),
+    logpush=without_meaning("Where a company's cloud sends logs."),
+    minify=without_meaning("Whether a JavaScript bundle is made small."),
+    no_bundle=without_meaning("Whether JavaScript is left as it is. Python always is."),
+    node_compat=without_meaning("Modules of another runtime."),
+    placement=without_meaning("Where in a company's cloud the Worker runs."),
+    preserve_file_names=without_meaning("Whether a JavaScript bundle keeps file names."),
+    site=without_meaning("Files of a site, as it was once written."),
+    text_blobs=without_meaning("Files for Workers without modules."),
+    tsconfig=without_meaning("How TypeScript is compiled."),
+    type=without_meaning("The language, as it was once written."),
+    upload_source_maps=without_meaning("Whether source maps go along with a JavaScript bundle."),
+    usage_model=without_meaning("What a company's cloud charges for."),
+    wasm_modules=without_meaning("Files for Workers without modules."),
+    webpack_config=without_meaning("How JavaScript was once bundled."),
+    zone_id=without_meaning("A domain in a company's cloud."),
+)
 
-def warn_unknown(path: KeyPath, known: Iterable[str], findings: Findings) -> None:
-    """Warn of a key that nobody knows, with the one that may be meant."""
-    key = str(path[-1])
-    near = nearest(key, known)
-    if near is None and len(path) > 1 and key in TOP_LEVEL:
-        # TOML: whatever follows a [table] line belongs to that table.
-        fix = "it belongs to the whole file: move the line up, above the first [table]"
-    elif near is None:
-        fix = f"known here: {', '.join(sorted(known))}" if len(path) > 1 else "remove it, or correct its spelling"
-    else:
-        fix = f"did you mean `{near}`?"
-    findings.warning(path, "is not a known key, so it has no effect", fix)
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is most like `word`, if one is: `className`, `class-name` and `clas_name` are `class_name`."""
-    plain = {each.replace("_", ""): each for each in sorted(known)}
-    found = difflib.get_close_matches(word.replace("_", "").replace("-", "").lower(), plain, n=1, cutoff=_LIKENESS_MIN)
-    return plain[found[0]] if found else None
+KEYS: Mapping[str, Key] = MappingProxyType({**_HONOURED, **_HARMLESS, **_NOT_YET, **_WITHOUT_MEANING})
+"""The keys of the whole file."""

@@ -4,60 +4,78 @@ Must stay true: either there is a Project in which everything is right, or a Con
 wrong. See tests/config/test_load.py.
 """
 
-import codecs
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from perdure.config.bindings import check_names, read_bindings
 from perdure.config.dev_settings import read_dev
-from perdure.config.document import Document, SyntaxProblem
+from perdure.config.document import Document
 from perdure.config.find import Found, find_config
-from perdure.config.identity import check_compatibility, read_main, read_name, slug, wants_service_worker
-from perdure.config.inline_block import LINE_PREFIX, parse_inline_block
-from perdure.config.known_keys import check_top_level
+from perdure.config.identity import check_compatibility, check_legacy_env, read_main, read_name, wants_service_worker
+from perdure.config.key_check import check_keys
 from perdure.config.migration_list import read_classes, read_migrations
-from perdure.config.problem import INDENT, Findings, Problem, Severity
+from perdure.config.problem import Findings, Problem, Severity
 from perdure.config.project import Project
-from perdure.config.toml_text import parse_toml
+from perdure.config.reading import read_document
+from perdure.config.secret_files import SecretPlace, read_required, read_secrets
 from perdure.config.variables import read_vars
 from perdure.model.errors import ConfigError
 
-# A configuration is written by hand. Far beyond any that was, and small enough to be read in a moment.
-FILE_BYTES_MAX = 1 << 20
+_NONE_GIVEN: Mapping[str, str] = MappingProxyType({})
 
 
-def load_project(path: Path | None = None, *, start: Path | None = None) -> Project:
+def load_project(
+    path: Path | None = None,
+    *,
+    start: Path | None = None,
+    environment: str | None = None,
+    env_files: Sequence[Path] = (),
+    variables: Mapping[str, str] = _NONE_GIVEN,
+    strict: bool = False,
+) -> Project:
     """The project that a configuration describes.
 
-    path: the file, or the folder it is in; None: the nearest `wrangler.toml` from `start` upward. A Python file is read
-    for its `# /// wrangler` block. start: where to look, and what a relative `path` is relative to; None: the current
-    folder. Raises ConfigError with all that is wrong in `problems`; what is merely doubtful is in `Project.warnings`.
+    path: the file, or the folder it is in; None: the nearest one from `start` upward, by the names of `find.NAMES`. A
+    Python file is read for its `# /// wrangler` block. start: where to look, and what a relative `path` is relative to;
+    None: the current folder. environment: which `.dev.vars.<environment>` or `.env.<environment>` is read. env_files: read
+    these for secrets and no others. variables: override what the configuration and the files say. strict: a key without
+    effect is an error. Raises ConfigError with all that is wrong in `problems`; what is merely doubtful is in
+    `Project.warnings`.
     """
     start = (start or Path.cwd()).resolve()
     found = find_config(path, start)
-    document = _read(found.file, shown=_shown(found.file, start))
-    findings = Findings(document)
+    document = read_document(found.file, shown=_shown(found.file, start))
+    findings = Findings(document, strict)
     _mention_ignored(found, findings)
-    project = _check(document, findings)
+    place = SecretPlace(document.file.parent, start, environment, env_files, os.environ)
+    project = _check(document, place, variables, findings)
     errors = findings.of(Severity.ERROR)
     if project is None or errors:
         raise _refusal(document, errors, findings.of(Severity.WARNING))
-    return project
+    return replace(project, sources=tuple(dict.fromkeys([found.file, *found.looked_for, *project.sources])))
 
 
-def _check(document: Document, findings: Findings) -> Project | None:
+def _check(document: Document, place: SecretPlace, given: Mapping[str, str], findings: Findings) -> Project | None:
     """Look at everything, whatever is wrong elsewhere; None if there is no project in it."""
     data, root = document.data, document.file.parent
-    check_top_level(data, findings)
+    check_keys(data, findings)
+    check_legacy_env(data, findings)
     check_compatibility(data, findings)
     name = read_name(data, root, findings)
     main = read_main(data, root, findings)
     variables = read_vars(data, findings)
+    required = read_required(data, findings)
     bound = read_bindings(data, name, findings)
-    check_names(data, variables, bound, findings)
+    check_names(data, variables, required or (), bound, findings)
     migrations = read_migrations(data, findings)
     classes = read_classes(data, migrations, bound, findings)
     dev = read_dev(data, findings)
+    kinds = {**dict.fromkeys(variables, "variable"), **{each.binding.name: "object binding" for each in bound}}
+    secrets = read_secrets(place, required, kinds, findings)
+    _check_given(given, kinds, findings)
     if wants_service_worker(data) and classes:
         findings.error(
             ("build", "upload", "format"),
@@ -72,12 +90,25 @@ def _check(document: Document, findings: Findings) -> Project | None:
         root=root,
         config_file=document.file,
         vars=MappingProxyType(variables),
+        secrets=MappingProxyType(secrets.values),
+        required_secrets=required or (),
+        overrides=MappingProxyType(dict(given)),
         objects=tuple(each.binding for each in bound),
         classes=MappingProxyType(classes),
         migrations=migrations,
         dev=dev,
         warnings=tuple(str(problem) for problem in findings.of(Severity.WARNING)),
+        notices=tuple(secrets.notices),
+        sources=tuple(secrets.sources),
     )
+
+
+def _check_given(given: Mapping[str, str], kinds: Mapping[str, str], findings: Findings) -> None:
+    for name in given:
+        if kinds.get(name, "variable") != "variable":
+            what = f"gives {name} a value, which is an {kinds[name]} of the configuration"
+            fix = "give the variable another name: each is one attribute of env"
+            findings.elsewhere(Problem(Severity.ERROR, "--var", None, "", what, fix))
 
 
 def _refusal(document: Document, errors: list[Problem], warnings: list[Problem]) -> ConfigError:
@@ -87,49 +118,10 @@ def _refusal(document: Document, errors: list[Problem], warnings: list[Problem])
     return ConfigError(what=f"{document.file.name} has {count}", where=str(document.file), problems=problems)
 
 
-# Reading
-
-
-def _read(file: Path, *, shown: str) -> Document:
-    try:
-        text = _text(file)
-        if file.suffix == ".py":
-            data, lines = parse_inline_block(text, name=slug(file.stem))
-            return Document(file, shown, data, lines, line_prefix=LINE_PREFIX, default_main=file.name)
-        data, lines = parse_toml(text)
-        return Document(file, shown, data, lines)
-    except SyntaxProblem as problem:
-        raise _unreadable(file, shown, problem) from problem.__cause__
-
-
-def _text(file: Path) -> str:
-    try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise SyntaxProblem(f"this is larger than {FILE_BYTES_MAX >> 20} MiB, so it is no configuration")
-        raw = file.read_bytes()
-    except OSError as error:
-        raise SyntaxProblem(f"it cannot be read: {error.strerror}", fix="correct the file's permissions") from error
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise SyntaxProblem("this is UTF-16", fix="save it as UTF-8")
-    try:
-        text = raw.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise SyntaxProblem("this is not UTF-8", line=line, fix="save it as UTF-8") from error
-    return text.replace("\r\n", "\n")
-
-
-def _unreadable(file: Path, shown: str, problem: SyntaxProblem) -> ConfigError:
-    snippet = tuple(problem.snippet.splitlines())
-    what = "\n".join([problem.what, *(f"{INDENT}{line}" for line in problem.text.splitlines())])
-    said = Problem(Severity.ERROR, shown, problem.line, "", what, problem.fix, snippet)
-    return ConfigError(what=f"{file.name} cannot be read", where=str(file), problems=[str(said)])
-
-
 def _shown(file: Path, start: Path) -> str:
     return str(file.relative_to(start)) if file.is_relative_to(start) else str(file)
 
 
 def _mention_ignored(found: Found, findings: Findings) -> None:
     for name in found.ignored:
-        findings.warning((), f"{name} beside it is not read", "keep one of the two")
+        findings.warning((), f"this is the configuration, and {name} beside it is not read", "keep one of the two")

@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perdure.config.bindings import BoundClass
-from perdure.config.document import KeyPath
-from perdure.config.known_keys import check_section
+from perdure.config.key_path import KeyPath
+from perdure.config.known_keys import MIGRATION_KEYS
 from perdure.config.problem import Findings
 from perdure.config.project import ClassDecl
-from perdure.config.shape import assignment, class_name_at, required_text, tables_at, wrong_shape
-from perdure.config.toml_text import toml_value
+from perdure.config.shape import class_name_at, required_text, tables_at, wrong_shape
+from perdure.config.snippet import Entry, Line, Section
 from perdure.core.migrations import Departure, Folded, Irregular, Migration, Remark, Rename, StorageKind, Transfer, fold
 
-_KEYS = ("tag", "new_classes", "new_sqlite_classes", "renamed_classes", "deleted_classes", "transferred_classes")
-_EXAMPLE = '[[migrations]]\ntag = "v1"\nnew_sqlite_classes = ["Room"]'
-_RENAME_EXAMPLE = 'renamed_classes = [{ from = "OldName", to = "NewName" }]'
-_TRANSFER_EXAMPLE = 'transferred_classes = [{ from = "Room", from_script = "other-worker", to = "Room" }]'
+_EXAMPLE = Section("migrations", [{"tag": "v1", "new_sqlite_classes": ["Room"]}])
+_RENAME_EXAMPLE = Line("renamed_classes", [{"from": "OldName", "to": "NewName"}])
+_TRANSFER_EXAMPLE = Line("transferred_classes", [{"from": "Room", "from_script": "other-worker", "to": "Room"}])
 
 
 def read_migrations(data: Mapping[str, Any], findings: Findings) -> tuple[Migration, ...]:
@@ -30,14 +29,13 @@ def read_migrations(data: Mapping[str, Any], findings: Findings) -> tuple[Migrat
     tags: dict[str, KeyPath] = {}
     migrations: list[Migration] = []
     for path, table in entries:
-        check_section(path, table, _KEYS, findings)
-        tag = required_text(path, table, "tag", _next_tag(data), findings, near=_KEYS)
+        tag = required_text(path, table, "tag", _next_tag(data), findings, near=tuple(MIGRATION_KEYS))
         if tag is not None and tag in tags:
             findings.error(
                 (*path, "tag"),
                 f'is "{tag}" again, as on line {findings.document.line_of(tags[tag])}: a tag is applied once',
                 "give this entry a tag of its own",
-                assignment("tag", _next_tag(data)),
+                Line("tag", _next_tag(data)),
             )
         tags.setdefault(tag or "", (*path, "tag"))
         migrations.append(
@@ -86,7 +84,7 @@ def _classes(path: KeyPath, table: Mapping[str, Any], key: str, findings: Findin
     value = table.get(key, [])
     if not isinstance(value, list):
         better = [value] if isinstance(value, str) else ["Room"]
-        wrong_shape((*path, key), value, "a list of class names", assignment(key, better), findings)
+        wrong_shape((*path, key), value, "a list of class names", Line(key, better), findings)
         return ()
     names: list[str] = []
     for position, each in enumerate(value):
@@ -102,7 +100,6 @@ def _renames(path: KeyPath, table: Mapping[str, Any], findings: Findings) -> tup
     path = (*path, "renamed_classes")
     found: list[Rename] = []
     for place, each in tables_at(path, table.get("renamed_classes", []), _RENAME_EXAMPLE, findings):
-        check_section(place, each, ("from", "to"), findings)
         source = _directive_class(place, each, "from", "OldName", findings)
         target = _directive_class(place, each, "to", "NewName", findings)
         if source is None or target is None:
@@ -122,7 +119,6 @@ def _transfers(path: KeyPath, table: Mapping[str, Any], findings: Findings) -> t
     path = (*path, "transferred_classes")
     found: list[Transfer] = []
     for place, each in tables_at(path, table.get("transferred_classes", []), _TRANSFER_EXAMPLE, findings):
-        check_section(place, each, ("from", "from_script", "to"), findings)
         script = required_text(place, each, "from_script", "other-worker", findings)
         source = _directive_class(place, each, "from", "Room", findings)
         target = _directive_class(place, each, "to", "Room", findings)
@@ -152,7 +148,7 @@ def _report(remark: Remark, migrations: Sequence[Migration], findings: Findings)
                 path,
                 f"renames {name}, which no earlier entry creates",
                 f"correct `from`, or if {rename.target} is a new class, write",
-                assignment("new_sqlite_classes", [rename.target]),
+                Line("new_sqlite_classes", [rename.target]),
             )
         case Irregular.RENAMES_ONTO_EXISTING:
             rename = entry.renamed_classes[remark.item]
@@ -160,7 +156,7 @@ def _report(remark: Remark, migrations: Sequence[Migration], findings: Findings)
                 path,
                 f"renames {rename.source} to {name}, which exists already, and objects of two classes cannot be one",
                 f"remove {name} from the new classes; or, to lose what {name} has stored, add to this entry",
-                assignment("deleted_classes", [name]),
+                Line("deleted_classes", [name]),
             )
         case Irregular.DELETES_UNKNOWN:
             findings.warning(path, f"deletes {name}, which no earlier entry creates, so nothing is deleted")
@@ -180,7 +176,7 @@ def _report_departed(
             path,
             f'is {name}, which the migration "{tag}" renames to {departure.renamed_to}',
             "write",
-            assignment("class_name", departure.renamed_to),
+            Line("class_name", departure.renamed_to),
         )
     else:
         findings.error(
@@ -202,17 +198,18 @@ def _warn_undeclared(
         what = (
             f"is {names[0]}, and no migration creates {listed}: here they work all the same, on a server they would not"
         )
+    is_first = not data.get("migrations")
     used = {each.binding.class_name for each in bound}
     idle = [name for name in folded.classes if name not in used]
     renamed = ""
     if len(names) == 1 and len(idle) == 1:
-        rename = assignment("renamed_classes", [{"from": idle[0], "to": names[0]}])
+        (rename,) = findings.document.format.lines(Line("renamed_classes", [{"from": idle[0], "to": names[0]}]))
         renamed = f" (if {names[0]} is the new name of {idle[0]}: with {rename} as the last line)"
     findings.warning(
         (*undeclared[0].path, "class_name"),
         what,
-        f"add at the end of the file{renamed}",
-        f"[[migrations]]\n{assignment('tag', _next_tag(data))}\nnew_sqlite_classes = {toml_value(names)}",
+        f"add {findings.document.format.entry_place('migrations', is_first=is_first)}{renamed}",
+        Entry("migrations", {"tag": _next_tag(data), "new_sqlite_classes": names}, is_first=is_first),
     )
 
 

@@ -7,9 +7,11 @@ tests/config/test_load.py.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from perdure.core.migrations import Migration, StorageKind
+from perdure.model.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,12 @@ class Project:
     """The folder of the configuration; its relative paths start there (CFG-7)."""
     config_file: Path
     vars: Mapping[str, Any]
+    """The values of `vars`, as the configuration says them; `env_values` is what the code gets."""
+    secrets: Mapping[str, Secret]
+    required_secrets: tuple[str, ...]
+    """What `secrets.required` lists, whether it is there or not."""
+    overrides: Mapping[str, str]
+    """Variables of the command line."""
     objects: tuple[ObjectBinding, ...]
     classes: Mapping[str, ClassDecl]
     """Every object class that exists after all migrations, and every bound one that no migration mentions."""
@@ -56,3 +64,12 @@ class Project:
     dev: DevSettings
     warnings: tuple[str, ...]
     """What should be looked at, ready to print: file, line, what, and what to write instead."""
+    notices: tuple[str, ...]
+    """What people should know, with nothing wrong about it: from where secrets are."""
+    sources: tuple[Path, ...]
+    """Every file that was read or looked for; if one changes, or comes into being, the project may be another."""
+
+    @property
+    def env_values(self) -> Mapping[str, Any]:
+        """What `env` has besides the bindings: variables, over them secrets, over all what the command line gives."""
+        return MappingProxyType({**self.vars, **self.secrets, **self.overrides})

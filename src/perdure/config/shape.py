@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from perdure.config.document import KeyPath
-from perdure.config.known_keys import nearest
+from perdure.config.key_check import nearest
+from perdure.config.key_path import KeyPath
 from perdure.config.problem import Findings
-from perdure.config.toml_text import echo, toml_key, toml_value
+from perdure.config.snippet import Line, Snippet, Value
+
+# Enough to recognise a value that is echoed, in a line that people still read.
+SHOWN_CHARS_MAX = 60
 
 
-def kind_of(value: object) -> str:
-    """What a value is, in the words of people who write configurations."""
+def kind_of(value: object, table: str = "a table") -> str:
+    """What a value is, in the words of people who write configurations. table: what the format calls one."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, str):
@@ -25,39 +28,47 @@ def kind_of(value: object) -> str:
         return "a number"
     if isinstance(value, date | datetime | time):
         return "a date or time"
-    if isinstance(value, Mapping):
-        return "a table"
-    return "a list"
+    if value is None:
+        return "nothing"
+    return table if isinstance(value, Mapping) else "a list"
 
 
-def wrong_shape(path: KeyPath, value: object, wanted: str, snippet: str, findings: Findings) -> None:
+def echo(value: object, findings: Findings) -> str:
+    """A value that is wrong, as it stands in the file, shortened."""
+    text = findings.document.format.value(value)
+    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[: SHOWN_CHARS_MAX - 1]}…"
+
+
+def wrong_shape(path: KeyPath, value: object, wanted: str, snippet: Snippet | None, findings: Findings) -> None:
     """Report that a value is of another kind than its key takes."""
-    findings.error(path, f"is {echo(value)}, which is {kind_of(value)}, but has to be {wanted}", "write", snippet)
+    kind = kind_of(value, findings.document.format.table)
+    what = f"is {echo(value, findings)}, which is {kind}, but has to be {wanted}"
+    findings.error(path, what, "write" if snippet else "", snippet)
 
 
 def text_at(path: KeyPath, value: object, example: str, findings: Findings) -> str | None:
     """A text that is not empty, or None after a report. example: what a good value looks like."""
-    key = str(path[-1])
     if isinstance(value, str) and value:
         return value
     if value == "":
-        findings.error(path, "is empty", "write", assignment(key, example))
+        findings.error(path, "is empty", "write", _shown_at(path, example))
     else:
-        better = toml_value(value) if isinstance(value, date | int | float) else example
-        wrong_shape(path, value, "text", assignment(key, better), findings)
+        is_plain = isinstance(value, date | int | float)
+        better = findings.document.format.value(value) if is_plain else example
+        wrong_shape(path, value, "text", _shown_at(path, better), findings)
     return None
 
 
-def table_at(path: KeyPath, value: object, snippet: str, findings: Findings) -> Mapping[str, Any] | None:
+def table_at(path: KeyPath, value: object, snippet: Snippet, findings: Findings) -> Mapping[str, Any] | None:
     """A table, or None after a report."""
     if isinstance(value, Mapping):
         return value
-    wrong_shape(path, value, "a table", snippet, findings)
+    wrong_shape(path, value, findings.document.format.table, snippet, findings)
     return None
 
 
 def tables_at(
-    path: KeyPath, value: object, snippet: str, findings: Findings
+    path: KeyPath, value: object, snippet: Snippet, findings: Findings
 ) -> Sequence[tuple[KeyPath, Mapping[str, Any]]]:
     """The tables of a list, each with its path; whatever is not one is reported and left out."""
     if not isinstance(value, list):
@@ -80,7 +91,7 @@ def required_text(
     slips = [each for each in table if nearest(each, (key, *near)) == key]
     value = table[slips[0]] if slips and isinstance(table[slips[0]], str) else example
     what = f"is missing: it is written {', '.join(f'`{slip}`' for slip in slips)} here" if slips else "is missing"
-    findings.error((*path, key), what, "write", assignment(key, str(value)))
+    findings.error((*path, key), what, "write", Line(key, str(value)))
     for slip in slips:
         findings.explain((*path, slip))
     return None
@@ -91,11 +102,10 @@ def class_name_at(path: KeyPath, value: object, findings: Findings) -> str | Non
     if isinstance(value, str) and is_identifier(value):
         return value
     if isinstance(value, str):
-        findings.error(path, f"is {echo(value)}, which cannot be the name of a Python class", "write the class's name")
+        what = f"is {echo(value, findings)}, which cannot be the name of a Python class"
+        findings.error(path, what, "write the class's name")
     else:
-        findings.error(
-            path, f"is {echo(value)}, which is {kind_of(value)}, but has to be the name of a class in quotes"
-        )
+        wrong_shape(path, value, "the name of a class in quotes", None, findings)
     return None
 
 
@@ -104,6 +114,5 @@ def is_identifier(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name)
 
 
-def assignment(key: str, value: object) -> str:
-    """A line to paste."""
-    return f"{toml_key(key)} = {toml_value(value)}"
+def _shown_at(path: KeyPath, value: object) -> Snippet:
+    return Line(path[-1], value) if isinstance(path[-1], str) else Value(value)

@@ -8,19 +8,19 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
-from perdure.config.document import SyntaxProblem
-from perdure.config.positions import KeyPath, key_lines
+from perdure.config.key_path import KeyPath
+from perdure.config.snippet import Entry, Line, Section, Snippet, Value
+from perdure.config.syntax_problem import SyntaxProblem
+from perdure.config.toml_positions import key_lines
 
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 _UNQUOTED = re.compile(r"^\s*([\w.\"-]+)\s*=\s*([^\s\"'\[{#][^#]*?)\s*(?:#.*)?$")
 _COLON = re.compile(r"^\s*\"?([\w-]+)\"?\s*:\s*(.*?),?\s*$")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-# Enough to recognise a value that is echoed, in a line that people still read.
-SHOWN_CHARS_MAX = 60
 
 
 def parse_toml(text: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
@@ -51,10 +51,67 @@ def toml_key(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else toml_value(key)
 
 
-def echo(value: object) -> str:
-    """A value that is wrong, as it stands in the file, shortened."""
-    text = toml_value(value)
-    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[: SHOWN_CHARS_MAX - 1]}…"
+@dataclass(frozen=True, slots=True)
+class TomlFormat:
+    """TOML, or the part of a file that is TOML."""
+
+    within: tuple[str, ...] = ()
+    """The table that is the configuration; empty: the whole file."""
+    line_prefix: str = ""
+    """What each line begins with where TOML stands in comments."""
+    table: str = "a table"
+
+    @property
+    def root_place(self) -> str:
+        return f"right below the line {self._header()}" if self.within else "above the first [table] of the file"
+
+    def value(self, value: object) -> str:
+        return toml_value(value)
+
+    def lines(self, snippet: Snippet) -> Sequence[str]:
+        return [self.line_prefix + line for line in self._lines(snippet)]
+
+    def stray(self, section: str) -> str:
+        return f"belongs to the table {self._header(section)}, because it stands below that line"
+
+    def entry_place(self, key: str, *, is_first: bool) -> str:
+        return "at the end of the file"
+
+    def _lines(self, snippet: Snippet) -> Sequence[str]:
+        match snippet:
+            case Line(key, value):
+                return [_assignment(key, value)]
+            case Value(value):
+                return [toml_value(value)]
+            case Entry(key, value):
+                return [f"[{self._header(key)}]", *_body(value)]
+            case Section(key, value):
+                return self._section(key, value)
+
+    def _section(self, key: str, value: Mapping[str, Any] | list[Any]) -> list[str]:
+        if isinstance(value, list):
+            return [line for each in value for line in (f"[{self._header(key)}]", *_body(each))]
+        names = [key]
+        while len(value) == 1 and isinstance(inner := next(iter(value.values())), Mapping):
+            names, value = [*names, *value], inner
+        return [self._header(*names), *_body(value)]
+
+    def _header(self, *names: str) -> str:
+        return f"[{'.'.join(map(toml_key, (*self.within, *names)))}]"
+
+
+def _body(table: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for key, value in table.items():
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            lines += [f"{toml_key(key)} = [", *(f"  {toml_value(each)}," for each in value), "]"]
+        else:
+            lines.append(_assignment(key, value))
+    return lines
+
+
+def _assignment(key: str, value: object) -> str:
+    return f"{toml_key(key)} = {toml_value(value)}"
 
 
 def _syntax_problem(message: str, text: str) -> SyntaxProblem:

@@ -8,12 +8,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from perdure.config.document import KeyPath
+from perdure.config.key_path import KeyPath
 from perdure.config.problem import Findings
-from perdure.config.shape import assignment, kind_of, table_at
-from perdure.config.toml_text import echo
+from perdure.config.shape import echo, kind_of, table_at
+from perdure.config.snippet import Line, Section, Snippet, Value
 
-_EXAMPLE = '[vars]\nGREETING = "hello"'
+_EXAMPLE = Section("vars", {"GREETING": "hello"})
 
 
 def read_vars(data: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
@@ -34,12 +34,13 @@ def _check_value(path: KeyPath, value: object, findings: Findings) -> None:
         for position, each in enumerate(value):
             _check_value((*path, position), each, findings)
     elif isinstance(value, float) and not math.isfinite(value):
-        findings.error(path, f"is {echo(value)}, which is no number in JSON", "write it as text", _as_text(path, value))
-    elif not isinstance(value, str | bool | int | float):
-        what = f"is {echo(value)}, which is {kind_of(value)}, and a variable cannot be one"
-        findings.error(path, what, "write it as text", _as_text(path, value))
+        shown = echo(value, findings)
+        findings.error(path, f"is {shown}, which is no number in JSON", "write it as text", _as_text(path, shown))
+    elif not (value is None or isinstance(value, str | bool | int | float)):
+        shown = echo(value, findings)
+        what = f"is {shown}, which is {kind_of(value)}, and a variable cannot be one"
+        findings.error(path, what, "write it as text", _as_text(path, shown))
 
 
-def _as_text(path: KeyPath, value: object) -> str:
-    text = echo(value)
-    return assignment(path[-1], text) if isinstance(path[-1], str) else f'"{text}"'
+def _as_text(path: KeyPath, text: str) -> Snippet:
+    return Line(path[-1], text) if isinstance(path[-1], str) else Value(text)

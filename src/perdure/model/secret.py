@@ -1,14 +1,18 @@
-"""A secret's text, which does not show itself where values are merely looked at.
-
-Must stay true: `repr` never holds the text; all else is the text, because it has to be sent somewhere (API-11). See
-tests/model/test_secret.py.
-"""
+"""Secrets: text like any other, except that looking at it by accident does not show it. See tests/model/test_secret.py."""
 
 
 class Secret(str):
-    """A `str` whose `repr` is masked, and only its `repr`: `str()`, f-strings and concatenation give the value."""
+    """A str whose `repr` is masked, and only its `repr` (API-11).
+
+    Containers, dataclasses and debuggers show `repr`, so a secret in them is not read over a shoulder; `str()`, f-strings
+    and concatenation give the value, because that is what they are for.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "Secret('***')"
+
+    def __str__(self) -> str:
+        # A plain str, not self: what was asked for as text is text, and shows itself as that.
+        return str.__str__(self[:])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.config.positions import key_lines
+from perdure.config.toml_positions import key_lines
 from perdure.config.toml_text import toml_key, toml_value
 
 TEXT = '''\

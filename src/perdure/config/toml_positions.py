@@ -1,15 +1,14 @@
 """On which line of a TOML text each key stands: `tomllib` does not tell, and a message without a line is half a message.
 
 Must stay true: for any text that `tomllib` accepts, the paths found are exactly those of the parsed data; the text is known
-to be valid, so nothing is checked here. See tests/config/test_positions.py.
+to be valid, so nothing is checked here. See tests/config/test_toml_positions.py.
 """
 
 import re
 import tomllib
 from collections.abc import Mapping
 
-KeyPath = tuple[str | int, ...]
-"""The way to a value: names of tables and positions in arrays."""
+from perdure.config.key_path import KeyPath
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _INLINE_BLANK = re.compile(r"[ \t]*")

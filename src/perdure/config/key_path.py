@@ -1,0 +1,12 @@
+"""The way to a value in a configuration. See tests/config/test_problem.py."""
+
+KeyPath = tuple[str | int, ...]
+"""Names of tables and positions in lists, from the outermost."""
+
+
+def key_text(path: KeyPath) -> str:
+    """A key path as one would write it."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
