@@ -54,8 +54,9 @@ if TYPE_CHECKING:
     from perdure.host.embedded import Objects
     from perdure.host.opening import Opening, open
     from perdure.host.runtime import Runtime
+    from perdure.model.object_info import ObjectInfo
+    from perdure.model.secret import Secret
     from perdure.objects.op import Op
-    from perdure.objects.state import State
     from perdure.objects.storage.kv import SyncKv
     from perdure.objects.storage.storage import Storage
     from perdure.objects.storage.transaction import Transaction
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from perdure.workers.env import Env
     from perdure.workers.execution_context import ExecutionContext
     from perdure.workers.namespace import Namespace
+    from perdure.workers.state import State
     from perdure.workers.stub import Remote, Stub, stub_of
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "NoHandler",
     "ObjectAborted",
     "ObjectId",
+    "ObjectInfo",
     "ObjectReset",
     "ObjectUnnamed",
     "Objects",
@@ -117,6 +120,7 @@ __all__ = [
     "Request",
     "Response",
     "Runtime",
+    "Secret",
     "State",
     "Storage",
     "StorageBroken",
@@ -157,6 +161,7 @@ _HOME_OF = {
     "HeadersInit": "perdure.web.headers",
     "Namespace": "perdure.workers.namespace",
     "Objects": "perdure.host.embedded",
+    "ObjectInfo": "perdure.model.object_info",
     "Op": "perdure.objects.op",
     "Opening": "perdure.host.opening",
     "Query": "perdure.web.query",
@@ -164,7 +169,8 @@ _HOME_OF = {
     "Request": "perdure.web.request",
     "Response": "perdure.web.response",
     "Runtime": "perdure.host.runtime",
-    "State": "perdure.objects.state",
+    "Secret": "perdure.model.secret",
+    "State": "perdure.workers.state",
     "Storage": "perdure.objects.storage.storage",
     "Stub": "perdure.workers.stub",
     "SyncKv": "perdure.objects.storage.kv",

@@ -11,12 +11,13 @@ from perdure.objects.op import Op
 from perdure.objects.origin import RequestNumbers
 from perdure.testing.virtual_loop import LoopClock, VirtualLoop
 from perdure.workers.execution_context import Background, ExecutionContext
+from perdure.workers.exports import Exports
 
 
 def run(scenario):
     async def main():
         clock = LoopClock(asyncio.get_running_loop())
-        background = Background("hits", clock, lambda cls: f"namespace of {cls}", RequestNumbers(os.urandom))
+        background = Background("hits", clock, lambda cls: f"namespace of {cls}", RequestNumbers(os.urandom), Exports("hits", {}))
         await scenario(background, ExecutionContext(background))
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

@@ -65,16 +65,20 @@ class WorkersWorld(World):
             if key not in self._stores:
                 self._stores[key] = await open_store(self.folder / key, self.clock, self.disk)
             housing[class_name] = Housing(self._stores[key], key)
-        worker = Worker(
-            name,
-            program,
-            housing=housing,
-            bindings=bindings,
-            variables=variables or {},
-            clock=self.clock,
-            random_bytes=Numbered(),
-            config=folder / "wrangler.toml",
-        )
+        try:
+            worker = Worker(
+                name,
+                program,
+                housing=housing,
+                bindings=bindings,
+                variables=variables or {},
+                clock=self.clock,
+                random_bytes=Numbered(),
+                config=folder / "wrangler.toml",
+            )
+        except BaseException:
+            program.modules.close()
+            raise
         self._workers.append(worker)
         return worker
 

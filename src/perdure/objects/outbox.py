@@ -6,8 +6,10 @@ it even if nothing holds it: else a call made later would arrive first. See test
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from perdure.objects.member import CURRENT
+from perdure.objects.op import Op
 
 Deliver = Callable[[], None]
 Fail = Callable[[BaseException], None]
@@ -60,3 +62,13 @@ class Outbox:
             self._waiting.popleft().deliver()
         if not self._waiting:
             self._waiting = None
+
+
+def released() -> Op[None]:
+    """Done once an output that the running code makes now may leave: at once outside of objects.
+
+    Fails if the writes made before it will never be durable.
+    """
+    op: Op[None] = Op()
+    Outbox().send(partial(op.resolve, None), op.reject)
+    return op

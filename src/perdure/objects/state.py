@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class State:
-    """`ctx` of an object."""
+    """`ctx` of an object, as far as it concerns the activation alone; `workers.state` adds the Worker around it."""
 
     __slots__ = ("_instance", "_storage")
 
@@ -74,7 +74,9 @@ class State:
             return
         current = CURRENT.get()
         member = current.child() if current is not None else ObjectMember(self._instance, self._instance.gate)
-        task = start_task(self._background(aw), member)
+        work = self._background(aw)
+        work.__qualname__ = getattr(aw, "__qualname__", type(aw).__name__)  # by which people know it
+        task = start_task(work, member)
         if inspect.iscoroutine(aw):
             # After a reset before its first step it would be "never awaited".
             task.add_done_callback(lambda _: close_quietly(aw))

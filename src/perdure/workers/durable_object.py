@@ -14,7 +14,7 @@ from typing_extensions import TypeVar
 from perdure.model.limits import Limits
 
 if TYPE_CHECKING:
-    from perdure.objects.state import State
+    from perdure.workers.state import State
 
 E = TypeVar("E", default=Any)
 

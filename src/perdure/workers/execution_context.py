@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Never, TypeVar
 from perdure.core.clock import Cancellable, Clock
 from perdure.model.errors import ObjectAborted, WrongType
 from perdure.objects.origin import Origin, RequestNumbers
+from perdure.workers.exports import Exports
 
 if TYPE_CHECKING:
     from perdure.workers.namespace import Namespace
@@ -36,11 +37,13 @@ class Background:
         clock: Clock,
         namespace_of: Callable[[type[Any]], Namespace[Any]],
         requests: RequestNumbers,
+        exports: Exports,
     ) -> None:
         self.worker_name = worker_name
         self.clock = clock
         self.namespace_of = namespace_of
         self.requests = requests
+        self.exports = exports
         self.tasks: set[asyncio.Future[Any]] = set()
         self._has_told_about_origin = False
 
@@ -97,6 +100,16 @@ class ExecutionContext(Origin):
         self._tasks: set[asyncio.Future[Any]] | None = None
         self._replied_at: float | None = None
         self._timer: Cancellable | None = None
+
+    @property
+    def props(self) -> Any:
+        """What the binding says by which this Worker was called, else {}."""
+        return {}
+
+    @property
+    def exports(self) -> Any:
+        """The namespaces of the Worker's own object classes, by class name; `namespace` is the typed way."""
+        return self._background.exports
 
     def namespace(self, cls: type[D], /) -> Namespace[D]:
         """The namespace of an object class of this Worker; it needs no binding (API-13)."""

@@ -6,15 +6,19 @@ of another namespace is refused before anything is sent (API-12). See tests/work
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from perdure.model.errors import InvalidId, WrongValue
 from perdure.model.object_id import ObjectId
+from perdure.model.object_info import ObjectInfo
+from perdure.objects.op import Op
+from perdure.objects.outbox import Outbox
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.home import Home
+from perdure.workers.listing import ask_exists, check_listing, listed
 from perdure.workers.stub import Stub
 
 D = TypeVar("D")
@@ -55,12 +59,7 @@ class Namespace(Generic[D]):
         """
         if options or named:
             _check_options(options, named)
-        if not isinstance(id, ObjectId) or not self._home.id_key.owns(id):
-            raise InvalidId(
-                what=f"{id!r} is not an id of {self._home.spec.name}",
-                why="another namespace made it" if isinstance(id, ObjectId) else f"it is {type(id).__name__}",
-                next_step="use the namespace that gave the id, or `namespace[name]` for a name",
-            )
+        self._check_own(id)
         return cast(D, Stub(self._home, id))
 
     def get_by_name(self, name: str, /) -> D:
@@ -83,6 +82,43 @@ class Namespace(Generic[D]):
     def typed_as(self, cls: type[Any]) -> Namespace[Any]:
         """The same objects, for a caller whose stubs are typed as `cls`: results are built as its annotations say."""
         return Namespace(replace(self._home, results=ClassSpec(cls).results))
+
+    def exists(self, object: str | ObjectId, /) -> Op[bool]:
+        """Whether the object of this name or id has stored anything; wakes nothing (API-15).
+
+        The answer is about what is durable. Inside an object it leaves like a call: after the writes made before it.
+        """
+        if isinstance(object, ObjectId):
+            id = object
+            self._check_own(id)
+        else:
+            id = self.id_from_name(object)
+        op: Op[bool] = Op()
+        Outbox().send(lambda: ask_exists(self._home.residents.store, id.raw, op), op.reject)
+        return op
+
+    def list(
+        self, *, prefix: str = "", after: str | ObjectId | None = None, limit: int | None = 1000
+    ) -> AsyncIterator[ObjectInfo]:
+        """The objects that have stored something: by name in UTF-8 bytes, then unnamed ones by id; wakes none (API-15).
+
+        prefix: of the name; with one, unnamed objects are left out. after: the name or id to go on from, of an object
+        that need not exist. limit: None lists all. An object that exists during the whole listing appears exactly once.
+
+        It says what is durable. Inside an object each page is asked for like a call: after the writes made before it
+        are durable, while other events may run.
+        """
+        if isinstance(after, ObjectId):
+            self._check_own(after)
+        return listed(self._home, check_listing(prefix, after, limit))
+
+    def _check_own(self, id: ObjectId) -> None:
+        if not isinstance(id, ObjectId) or not self._home.id_key.owns(id):
+            raise InvalidId(
+                what=f"{id!r} is not an id of {self._home.spec.name}",
+                why="another namespace made it" if isinstance(id, ObjectId) else f"it is {type(id).__name__}",
+                next_step="use the namespace that gave the id, or `namespace[name]` for a name",
+            )
 
     # Without it, Python would take a namespace for a sequence and count up from ns[0].
     __iter__ = None

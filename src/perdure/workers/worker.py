@@ -19,7 +19,7 @@ from perdure.model.errors import NoHandler, ObjectAborted, ObjectReset, WrongTyp
 from perdure.model.object_id import IdKey, ObjectId
 from perdure.objects.origin import ORIGIN, RequestNumbers
 from perdure.objects.residents import Residents
-from perdure.objects.state import State
+from perdure.objects.state import State as ActivationState
 from perdure.store.interface import Store
 from perdure.web.request import Request
 from perdure.web.response import Response
@@ -28,10 +28,12 @@ from perdure.workers.env import Env, make_env
 from perdure.workers.env_annotations import env_classes
 from perdure.workers.env_check import fit
 from perdure.workers.execution_context import Background, ExecutionContext
+from perdure.workers.exports import Exports
 from perdure.workers.handler import FunctionHandler, as_response
 from perdure.workers.home import Home
 from perdure.workers.loader import Program
 from perdure.workers.namespace import Namespace
+from perdure.workers.state import State
 
 _log = logging.getLogger("perdure.object")
 _worker_log = logging.getLogger("perdure.worker")
@@ -72,7 +74,9 @@ class Worker:
             self._house(class_name, spec, housing[class_name], random_bytes)
         bound = {binding: self._namespaces[class_name] for binding, class_name in bindings.items()}
         self.env: Env = self._env({**variables, **bound}, config)
-        self._background = Background(name, clock, self.namespace, RequestNumbers(random_bytes))
+        self._background = Background(
+            name, clock, self.namespace, RequestNumbers(random_bytes), Exports(name, self._namespaces)
+        )
 
     async def fetch(self, request: Request) -> Response:
         """Answer a request with the Worker's handler. Raises what that raises; NoHandler if the Worker has none."""
@@ -140,8 +144,8 @@ class Worker:
         return make_env(fitted, where="" if config is None else str(config), classes=named.classes)
 
     def _house(self, class_name: str, spec: ClassSpec, housing: Housing, random_bytes: Callable[[int], bytes]) -> None:
-        def make(state: State) -> object:
-            return spec.cls(state, self.env)
+        def make(state: ActivationState) -> object:
+            return spec.cls(State(state, self._background), self.env)
 
         residents = Residents(
             class_name=class_name,
