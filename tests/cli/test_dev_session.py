@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import signal
 import ssl
 import urllib.error
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from perdure.cli.console import Console
-from perdure.cli.dev_session import DevOptions, DevSession
+from perdure.cli.dev_options import DevOptions
+from perdure.cli.dev_session import DevSession
 from perdure.cli.exit_code import ExitCode
 from perdure.host.host import Host
 from perdure.host.loop import new_loop
@@ -185,12 +187,13 @@ def test_the_banner_names_the_worker_its_bindings_and_its_variables(dev, tmp_pat
     shown = dev().out.splitlines()
 
     assert shown[0] == "perdure 0.1.0: test"
-    assert [line.split(maxsplit=1) for line in shown[1:4]] == [
-        ["env.KEEPER", "objects of Keeper"],
-        ["env.GREETING", "'hello'"],
-        ["env.LONG", f"'{'x' * 38}…"],
+    assert [re.split(r"\s{2,}", line.strip()) for line in shown[1:5]] == [
+        ["binding", "is", "mode"],
+        ["env.KEEPER", "objects of Keeper", "local"],
+        ["env.GREETING", "'hello'", "local"],
+        ["env.LONG", f"'{'x' * 38}…", "local"],
     ]
-    assert shown[4].startswith("Ready on http://localhost:")
+    assert shown[5].startswith("Ready on http://localhost:")
 
 
 def test_warnings_of_the_configuration_are_shown_and_it_goes_on(dev, tmp_path):
@@ -222,7 +225,7 @@ def test_the_nearest_configuration_upwards_is_used(dev, tmp_path, monkeypatch):
 
 def test_a_folder_in_use_is_refused_with_who_has_it(dev, tmp_path, monkeypatch):
     write_project(tmp_path)
-    monkeypatch.setitem(Host.start.__kwdefaults__, "lock_timeout_s", 0)
+    monkeypatch.setitem(Host.run.__kwdefaults__, "lock_timeout_s", 0)
     (tmp_path / ".perdure" / "state").mkdir(parents=True)
     held = try_lock(tmp_path / ".perdure" / "state", now_ms=0)
     assert held is not None
@@ -231,7 +234,7 @@ def test_a_folder_in_use_is_refused_with_who_has_it(dev, tmp_path, monkeypatch):
     held.release()
 
     assert outcome.code == ExitCode.ERROR
-    assert f"in use by process {os.getpid()}" in outcome.err
+    assert "in use by this very process" in outcome.err
     assert "next: " in outcome.err
 
 

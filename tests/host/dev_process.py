@@ -22,6 +22,7 @@ _READY = re.compile(r"^Ready on (https?://\S+)$")
 class DevProcess:
     """Starts `perdure dev` in `folder`; `url` once it is ready. Leaving the block kills it.
 
+    reload: by a parent and a child, as people have it; else one process, which owns the data, so that a kill meets that.
     program: what to start instead of the installed command, for a fault that is to be planted in it.
     """
 
@@ -31,12 +32,14 @@ class DevProcess:
         *options: str,
         command: tuple[str, ...] = ("dev",),
         port: int | None = 0,
+        reload: bool = False,
         program: tuple[str, ...] = (str(PERDURE),),
     ) -> None:
         port_options = () if port is None else ("--port", str(port))
+        reload_options = () if reload or command[:1] != ("dev",) else ("--no-reload",)
         # A session of its own: a Ctrl-C at the test's terminal must not reach it by itself.
         self.process = subprocess.Popen(
-            [*program, *command, *port_options, *options],
+            [*program, *command, *port_options, *reload_options, *options],
             cwd=folder,
             env={**os.environ, "PYTHONUNBUFFERED": ""},
             stdin=subprocess.DEVNULL,

@@ -138,5 +138,5 @@ def test_without_a_terminal_lines_are_plain_and_name_method_path_status_and_time
     assert line
     assert "\x1b" not in dev.said
     assert dev.lines[0] == "perdure 0.1.0: test"
-    assert dev.lines[1].split() == ["env.KEEPER", "objects", "of", "Keeper"]
+    assert dev.lines[2].split() == ["env.KEEPER", "objects", "of", "Keeper", "local"]
     assert dev.problems == []

@@ -5,64 +5,118 @@ whatever user code does; a stop takes no new connections, lets running requests 
 tests/cli/test_dev_session.py and tests/host/.
 """
 
+import asyncio
+import dataclasses
 import ssl
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from perdure.cli.address import Address, listen
 from perdure.cli.console import Console
+from perdure.cli.dev_bindings import binding_table
+from perdure.cli.dev_console import console_for
+from perdure.cli.dev_options import DevOptions
 from perdure.cli.error_page import ErrorPages
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.log_lines import LogLines
 from perdure.cli.stop_signal import StopSignal, stop_signal
 from perdure.cli.user_frames import user_traceback
+from perdure.cli.watch import Watched, imported_files
 from perdure.config import DevSettings, Project, load_project
+from perdure.config.identity import slug
 from perdure.edge import RequestLog, tls_context
+from perdure.host.assignment import Assignment
 from perdure.host.clock import RealClock
 from perdure.host.collector import Collector
 from perdure.host.host import Host
 from perdure.host.local_api import LocalApi
+from perdure.host.loop import new_loop, raise_open_files_limit, share_interpreter_often
 from perdure.host.version import VERSION
 from perdure.host.watchdog import Watchdog
-from perdure.model.errors import ConfigError, PerdureError
+from perdure.model.errors import ConfigError, PerdureError, WrongValue
 from perdure.web import Request, Response
 
 # Beside the configuration, and named in the .gitignore of every project.
 DATA_FOLDER = Path(".perdure", "state")
 
 STOPPING = "Stopping: running requests may end; Ctrl-C again does not wait for them"
-# Of a variable's value: enough to recognise it, short enough for one line.
-SHOWN_CHARS_MAX = 40
 
 
-@dataclass(frozen=True, slots=True)
-class DevOptions:
-    """The command line; None where it says nothing."""
+class Place(Protocol):
+    """Where a session stands: alone, or in a line of processes that serve the same project one after the other."""
 
-    config: Path | None = None
-    port: int | None = None
-    ip: str | None = None
-    persist_to: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
+    @property
+    def introduces(self) -> bool:
+        """Whether it says what the project is and has."""
+
+    def stop(self) -> AbstractContextManager[StopSignal]:
+        """Set, inside the block, once it should end."""
+
+    def address(self, listen: Callable[[], Address]) -> Address:
+        """Where it serves: what `listen` gives, or what was handed to it."""
+
+    def watch(self, watched: Watched) -> None:
+        """These are the files that the project comes from."""
+
+    async def wait_turn(self) -> None:
+        """Returns once the data folder is free."""
+
+    def serves(self, url: str) -> None:
+        """It answers there from now on."""
+
+    def closed(self) -> None:
+        """Its stores are closed."""
+
+
+class Alone:
+    """The place of the only process there is."""
+
+    introduces = True
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def stop(self) -> Iterator[StopSignal]:
+        with stop_signal(lambda: self._console.line_amid_anything(STOPPING)) as stop:
+            yield stop
+
+    def address(self, listen: Callable[[], Address]) -> Address:
+        return listen()
+
+    def watch(self, watched: Watched) -> None:
+        """Nobody acts on changes."""
+
+    async def wait_turn(self) -> None:
+        """Nobody was before."""
+
+    def serves(self, url: str) -> None:
+        self._console.ready(url)
+
+    def closed(self) -> None:
+        """Nobody comes after."""
 
 
 class DevSession:
     """Serves one project until somebody wants it to end."""
 
-    def __init__(self, options: DevOptions, console: Console) -> None:
+    def __init__(self, options: DevOptions, console: Console, place: Place | None = None) -> None:
         self._options = options
         self._console = console
+        self._place = place or Alone(console)
 
     async def run(self) -> ExitCode:
         """Serve; gives the exit code for how it ended."""
         try:
-            with stop_signal(lambda: self._console.line_amid_anything(STOPPING)) as stop:
-                project = load_project(self._options.config)
-                self._introduce(project)
-                address = self._listen(project.dev)
+            with self._place.stop() as stop:
+                project = self._load()
+                if self._place.introduces:
+                    self._introduce(project)
+                address = self._place.address(lambda: self._listen(project.dev))
                 try:
-                    with LogLines(self._console, project.root):
+                    with LogLines(self._console, project.root, level=self._options.log_threshold):
                         await self._serve(project, address, stop)
                 finally:
                     address.close()
@@ -72,11 +126,13 @@ class DevSession:
         except PerdureError as error:
             self._console.refusal(error)
             return ExitCode.ERROR
+        finally:
+            self._place.closed()
         return ExitCode.OK
 
     async def _serve(self, project: Project, address: Address, stop: StopSignal) -> None:
         tls = self._tls()
-        host = await stop.unless_stopped(Host.start(project, self._data_folder(project), clock=RealClock()))
+        host = await stop.unless_stopped(self._host(project))
         if host is None:
             return
         collector = Collector(RealClock(), is_idle=lambda: host.running_requests == 0)
@@ -92,12 +148,48 @@ class DevSession:
             )
             collector.start()
             watchdog.start()
-            self._console.ready(address.url(secure=tls is not None))
+            self._place.serves(address.url(secure=tls is not None))
             await stop.wait()
         finally:
             watchdog.stop()
             collector.stop()
             await host.close()
+
+    async def _host(self, project: Project) -> Host:
+        """Load the code, and only then, when it is our turn, open the data."""
+        self._watch(project)
+        assignment = Assignment.of_project(project)
+        try:
+            self._watch(project)
+            await self._place.wait_turn()
+            return await Host.run(lambda: assignment, self._data_folder(project), clock=RealClock())
+        except BaseException:
+            assignment.program.modules.close()
+            raise
+
+    def _watch(self, project: Project) -> None:
+        trees = (project.main.parent,)
+        sources = frozenset({project.config_file, *project.sources})
+        files = sources.union({project.main}, imported_files((*trees, project.root)))
+        self._place.watch(Watched(trees, files, sources))
+
+    def _load(self) -> Project:
+        options = self._options
+        project = load_project(
+            options.config,
+            env_files=options.env_files,
+            variables=dict(options.variables),
+            strict=options.strict_config,
+        )
+        if options.name is None:
+            return project
+        if not options.name or slug(options.name) != options.name:
+            raise WrongValue(
+                what=f"--name {options.name!r} is no name for a Worker",
+                why="only lower-case letters, digits, - and _ may be in it",
+                next_step=f"write --name {slug(options.name)}",
+            )
+        return dataclasses.replace(project, name=options.name)
 
     def _listen(self, settings: DevSettings) -> Address:
         port = settings.port if self._options.port is None else self._options.port
@@ -117,9 +209,10 @@ class DevSession:
         console.line(f"{console.coloured('perdure', 'cyan', bold=True)} {VERSION}: {project.name}")
         for warning in project.warnings:
             console.warning(warning)
-        width = max((len(name) for name, _ in _bindings(project)), default=0)
-        for name, meaning in _bindings(project):
-            console.line(f"  {name:<{width}}  {meaning}")
+        for notice in project.notices:
+            console.line(notice)
+        for line in binding_table(project):
+            console.line(line)
 
     def _show_request(self, log: RequestLog) -> None:
         self._console.request_line(log.method, log.target, log.status, log.elapsed_ms)
@@ -132,11 +225,17 @@ class DevSession:
         return pages.answer(error, request)
 
 
-def _bindings(project: Project) -> list[tuple[str, str]]:
-    objects = [(f"env.{binding.name}", f"objects of {binding.class_name}") for binding in project.objects]
-    variables = [(f"env.{name}", _shortened(repr(value))) for name, value in project.vars.items()]
-    return objects + variables
+def run_dev(options: DevOptions, place: Callable[[], Place] | None = None) -> ExitCode:
+    """A session in a loop of its own, and in a process that serves nothing else; `place` is called in that loop."""
+    raise_open_files_limit()
+    share_interpreter_often()
+    console = console_for(options)
 
+    async def session() -> ExitCode:
+        return await DevSession(options, console, None if place is None else place()).run()
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[: SHOWN_CHARS_MAX - 1]}…"
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(session())
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
