@@ -1,11 +1,13 @@
 """An exception that crosses a call: its own class where that is safe; nothing of the far side stays (API-77, API-78)."""
 
+import dataclasses
 import gc
 import sys
 import traceback
 import types
 import weakref
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,140 @@ def test_api_77_perdures_own_errors_arrive_whole():
     assert made[1].object_id == object_id
 
 
+@dataclasses.dataclass
+class Item:
+    price: Decimal
+
+
+@dataclasses.dataclass
+class OutOfStock(Exception):
+    item: Item
+    left: int
+    others: list[Item] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    item: Item
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted(Exception):
+    item: Item
+    seen: list[int]
+
+
+class HalfSet(Exception):
+    __slots__ = ("never", "value")
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Closed(Exception):
+    """Says a thing about itself that is not true, and guards its attributes."""
+
+    item: "Item"
+    missing: "NoSuchName"  # type: ignore[name-defined] # noqa: F821
+
+    def __init__(self, item):
+        super().__init__("closed")
+        self.__dict__["item"] = item
+        self.__dict__["missing"] = {"a": 1}
+
+    def __setattr__(self, name, value):
+        raise TypeError("read-only")
+
+    def add_note(self, note):
+        raise TypeError("no notes")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutOfStock(Item(Decimal(3)), 2, [Item(Decimal(1))]),
+        OutOfStock(item=Item(Decimal(3)), left=2),
+        Frozen(Item(Decimal(3))),
+        Slotted(Item(Decimal(3)), [1]),
+    ],
+    ids=repr,
+)
+def test_api_77_a_dataclass_that_is_an_exception_arrives_with_its_fields_as_their_classes(error):
+    made = rebuild(raised_in(error), HERE)
+
+    assert made is not error
+    assert made == error
+    assert [type(value) for value in made.args] == [type(value) for value in error.args]
+    assert str(made) == str(error)
+    assert made.item is not error.item
+    assert "raised_in" in made.__notes__[0] or "throw" in made.__notes__[0]
+
+
+def test_api_77_what_was_never_set_is_not_there_either():
+    made = rebuild(HalfSet(3), HERE)
+
+    assert isinstance(made, HalfSet)
+    assert made.value == 3
+    assert not hasattr(made, "never")
+
+
+def test_api_77_a_class_that_guards_its_attributes_arrives_with_its_note():
+    made = rebuild(raised_in(Closed("no item")), HERE)
+
+    assert isinstance(made, Closed)
+    assert (made.item, made.missing) == ("no item", {"a": 1})
+    assert made.__notes__
+
+
+class Several(ExceptionGroup):
+    """A group of a user, with a constructor of its own."""
+
+    def __new__(cls, *args):
+        raise AssertionError("not to be run again")
+
+    def derive(self, excs):
+        return self
+
+
+def test_api_77_a_group_arrives_as_one_with_each_member_as_by_itself():
+    def far():
+        raise ExceptionGroup(
+            "two", [raised_in(OutOfStock(Item(Decimal(1)), 0)), ExceptionGroup("inner", [ValueError("a")])]
+        )
+
+    error = raised(far)
+    error.account = "ann"
+
+    made = rebuild(error, HERE)
+
+    assert type(made) is ExceptionGroup
+    assert (made.message, made.account) == ("two", "ann")
+    stock, inner = made.exceptions
+    assert isinstance(stock, OutOfStock)
+    assert stock.item == Item(Decimal(1))
+    assert isinstance(inner, ExceptionGroup)
+    assert str(inner.exceptions[0]) == "a"
+    assert all(each.remote for each in (made, stock, inner))
+    assert text_of(made).count("in throw") == 1
+
+
+def test_api_77_members_that_cannot_cross_arrive_as_remote_errors_in_the_group():
+    made = rebuild(BaseExceptionGroup("two", [NotAnException("x"), ValueError(Local())]), HERE)
+
+    assert type(made) is ExceptionGroup
+    assert [each.type_name.rpartition(".")[2] for each in made.exceptions] == ["NotAnException", "ValueError"]
+
+
+def test_api_77_a_users_group_arrives_as_its_class_without_its_constructor():
+    error = ExceptionGroup.__new__(Several, "two", [ValueError("a")])
+    error.account = "ann"
+
+    made = rebuild(error, HERE)
+
+    assert type(made) is Several
+    assert (made.account, made.message, str(made.exceptions[0])) == ("ann", "two", "a")
+
+
 # Or RemoteError
 
 
@@ -173,7 +309,6 @@ class Local:
         (type("Unknown", (ValueError,), {})("no"), "tests.workers.test_remote_error.Unknown"),
         (type("Far", (ValueError,), {"__module__": "never.imported"})("no"), "never.imported.Far"),
         (ValueError("no", Local()), "ValueError"),
-        (ExceptionGroup("no", [ValueError("a")]), "ExceptionGroup"),
         (NotAnException("no"), "tests.workers.test_remote_error.NotAnException"),
         (KeyboardInterrupt("no"), "KeyboardInterrupt"),
     ],

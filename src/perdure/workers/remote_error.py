@@ -7,16 +7,19 @@ runtime's own frames (API-77, API-78). See tests/workers/test_remote_error.py.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any, Protocol
+from types import MemberDescriptorType, ModuleType, TracebackType
+from typing import Any, Protocol, cast
 
-from perdure.model.errors import ConstructorFailed, PerdureError, RemoteError
+from perdure.model.errors import ConstructorFailed, PerdureError, RemoteError, ValueMismatch
 from perdure.model.object_id import ObjectId
-from perdure.model.value import transfer
+from perdure.model.value import as_type, transfer
 from perdure.workers.import_space import plain_name
+from perdure.workers.typed_call import typed_attributes
 
 # Where frames are from that tell a user nothing: this package and the import system.
 _NOT_OF_USERS = (str(Path(__file__).parents[1]), str(importlib.__file__), "<frozen importlib")
@@ -54,8 +57,9 @@ def rebuild(error: BaseException, modules: Modules) -> Exception:
     if made is None:
         made = _as_remote_error(error)
     _set(made, "remote", True)
-    for note in [*_notes_of(error), *_traceback_note(error)]:
-        made.add_note(note)
+    notes = [*_notes_of(error), *_traceback_note(error, whole=not isinstance(made, ExceptionGroup))]
+    if notes:
+        _set(made, "__notes__", notes)
     if isinstance(error, ConstructorFailed) and error.__cause__ is not None:
         made.__cause__ = rebuild(error.__cause__, modules)
     return made
@@ -68,17 +72,25 @@ def user_frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:
 
 def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | None:
     cls = _class_at_caller(type(error), modules)
+    if cls is BaseExceptionGroup:
+        cls = ExceptionGroup  # its members are Exceptions from here on
     if not isinstance(cls, type) or not issubclass(cls, Exception):
         return None
     try:
-        args = transfer(error.args, path=f"{cls.__name__}.args")
-        attributes = {
-            name: _copied(value, f"{cls.__name__}.{name}") for name, value in vars(error).items() if name != "__notes__"
-        }
-        made = _blank(cls, args)
+        slots = _slots(type(error), cls)
+        own = _own(error, slots)
+        attributes = _attributes(own, cls)
+        if isinstance(error, BaseExceptionGroup):
+            made = _blank(cls, (error.message, [rebuild(member, modules) for member in error.exceptions]))
+        else:
+            made = _blank(cls, _arguments(error.args, cls, own, attributes))
     except Exception:  # what keeps it from crossing is its own affair (no value, odd arguments): a RemoteError then
         return None
-    made.__dict__.update(attributes)
+    for name, value in attributes.items():
+        if name in slots:
+            slots[name].__set__(made, value)
+        else:
+            made.__dict__[name] = value
     if isinstance(error, PerdureError):
         return made  # ours keep all in their attributes
     for base, names in _BUILT_IN_STATE:
@@ -86,6 +98,52 @@ def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | Non
             for name in names:
                 _copy_state(error, made, name)
     return made
+
+
+def _attributes(own: dict[str, Any], cls: type[Exception]) -> dict[str, Any]:
+    """The exception's attributes, copied; as the class that its annotation names, if they are of one."""
+    attributes = {name: _copied(value, f"{cls.__name__}.{name}") for name, value in own.items()}
+    if attributes and not issubclass(cls, PerdureError):
+        for name, type_ in typed_attributes(cls, attributes).items():
+            with contextlib.suppress(ValueMismatch):  # an annotation that is not true: plain data it stays
+                attributes[name] = as_type(type_, attributes[name], path=f"{cls.__name__}.{name}")
+    return attributes
+
+
+def _own(error: BaseException, slots: Iterable[str]) -> dict[str, Any]:
+    own = {name: value for name, value in vars(error).items() if name != "__notes__"}
+    for name in slots:
+        with contextlib.suppress(AttributeError):  # never set
+            own[name] = getattr(error, name)
+    return own
+
+
+def _slots(cls: type[BaseException], there: type[Exception]) -> dict[str, MemberDescriptorType]:
+    """What users' classes have in `__slots__`, as it is in the class at the caller."""
+    classes = zip(_of_users(cls), _of_users(there), strict=True)
+    return {
+        name: vars(base_there)[name]
+        for base, base_there in classes
+        for name, slot in vars(base).items()
+        if isinstance(slot, MemberDescriptorType)
+    }
+
+
+def _of_users(cls: type[BaseException]) -> list[type]:
+    return [base for base in cls.__mro__ if base.__module__ != "builtins"]
+
+
+def _arguments(
+    args: tuple[Any, ...], cls: type[Exception], own: dict[str, Any], attributes: dict[str, Any]
+) -> tuple[Any, ...]:
+    """`args`, copied; what is also an attribute, as those of a dataclass are, is the same object again."""
+    if not own:
+        return cast(tuple[Any, ...], transfer(args, path=f"{cls.__name__}.args"))
+    names = {id(value): name for name, value in own.items()}
+    return tuple(
+        attributes[names[id(value)]] if id(value) in names else transfer(value, path=f"{cls.__name__}.args[{place}]")
+        for place, value in enumerate(args)
+    )
 
 
 def _class_at_caller(cls: type[BaseException], modules: Modules) -> object:
@@ -107,7 +165,8 @@ def _blank(cls: type[Exception], args: tuple[Any, ...]) -> Exception:
     made: Exception = built_in.__new__(cls, *args)
     if isinstance(made, _UNICODE_ERRORS):
         built_in.__init__(made, *args)  # they cannot even be printed before
-    made.args = args
+    if not isinstance(made, BaseExceptionGroup):
+        _set(made, "args", args)
     return made
 
 
@@ -155,10 +214,15 @@ def _notes_of(error: BaseException) -> list[str]:
     return [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
 
 
-def _traceback_note(error: BaseException) -> list[str]:
-    """The far side's traceback with its causes as one text; nothing if no user code took part."""
+def _traceback_note(error: BaseException, *, whole: bool) -> list[str]:
+    """The far side's traceback with its causes as one text; nothing if no user code took part.
+
+    whole: with the members of a group, which otherwise have notes of their own.
+    """
     summary = traceback.TracebackException.from_exception(error)
     summary.__notes__ = None  # they cross by themselves
+    if not whole:
+        summary.exceptions = None
     if not _keep_user_frames(summary):
         return []
     return ["Remote traceback, of the far side of this call:\n" + "".join(summary.format()).rstrip("\n")]

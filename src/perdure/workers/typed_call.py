@@ -7,11 +7,12 @@ its code runs; results at the caller, by the type that its stubs have. See tests
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, Final, get_args, get_origin
@@ -82,6 +83,29 @@ class MemberTypes:
                 cls.__qualname__,
                 "; ".join(problems),
             )
+
+
+def typed_attributes(cls: type[Any], names: Container[str]) -> dict[str, Any]:
+    """Of these attributes, the types of those that the class annotates with a class of fields."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        where = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
+        for name, annotation in _annotations(base).items():
+            if name in names:
+                found.pop(name, None)
+                with contextlib.suppress(Unusable):
+                    type_ = resolve(annotation, where, vars(base))
+                    if names_class(type_):
+                        check_usable(type_)
+                        found[name] = type_
+    return found
+
+
+def _annotations(cls: type[Any]) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 14):
+        # A name that is not there is found by `resolve`, one annotation at a time.
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return inspect.get_annotations(cls)
 
 
 class _Reader:
