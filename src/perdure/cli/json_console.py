@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from typing_extensions import override
 
 from perdure.cli.console import Console
@@ -85,7 +84,12 @@ class JsonConsole(Console):
     @override
     def refusal(self, error: PerdureError) -> None:
         problems = [str(problem) for problem in error.problems] if isinstance(error, ConfigError) else None
-        parts: dict[str, Any] = {"code": error.code, "where": error.where, "why": error.why, "next_step": error.next_step}
+        parts: dict[str, Any] = {
+            "code": error.code,
+            "where": error.where,
+            "why": error.why,
+            "next_step": error.next_step,
+        }
         self._say(
             "refusal", "error", error.what, problems=problems, **{name: part or None for name, part in parts.items()}
         )
@@ -100,7 +104,5 @@ def _encoded(event: str, level: str, message: str, *, at: float | None = None, *
     stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     said = {"time": stamp, "level": level, "event": event, "message": message}
     said |= {name: value for name, value in fields.items() if value is not None}
-    try:
-        return msgspec.json.encode(said).decode() + "\n"
-    except UnicodeEncodeError:  # a lone surrogate, of a file name or a client's bytes
-        return json.dumps(said) + "\n"
+    # In ASCII: what ends a line elsewhere (U+0085, U+2028) doesn't in here, and no byte of a client steers a terminal.
+    return json.dumps(said, separators=(",", ":")) + "\n"

@@ -44,6 +44,12 @@ class LogLines(logging.Handler):
     ) -> None:
         self._undo.close()
 
+    def turn_on_again(self) -> None:
+        """After the project's code was loaded: logging configured from a dict turns off all loggers that it does not name."""
+        for name, logger in list(logging.root.manager.loggerDict.items()):
+            if isinstance(logger, logging.Logger) and (name == "perdure" or name.startswith("perdure.")):
+                logger.disabled = False
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             error = record.exc_info[1] if record.exc_info else None

@@ -31,5 +31,12 @@ def _spellings(secret: str) -> set[str]:
     value = str(secret)
     in_json = (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
     # Of a key in several lines a traceback may show one.
-    spellings = {value, repr(str(value))[1:-1], *in_json, quote(value), quote(value, safe=""), *value.splitlines()}
+    spellings = {
+        value,
+        repr(str(value))[1:-1],
+        *in_json,
+        quote(value, errors="replace"),
+        quote(value, safe="", errors="replace"),
+        *value.splitlines(),
+    }
     return {spelt for spelt in spellings if len(spelt) >= SECRET_CHARS_MIN}

@@ -1,7 +1,7 @@
 """Which objects are in memory and why: what each does, what waits for it, since when, and what takes long.
 
 Made by looking only: it wakes nothing, keeps nothing alive and changes no order. Times in it are good to about a second, the
-tick of the namespace's clock. See tests/host/test_overview.py; the form is described in docs/guides/observability.md.
+tick of the namespace's clock. See tests/host/test_local_api.py; the form is described in docs/guides/observability.md.
 """
 
 import asyncio
