@@ -120,7 +120,7 @@ def _own(error: BaseException, slots: Iterable[str]) -> dict[str, Any]:
 
 def _slots(cls: type[BaseException], there: type[Exception]) -> dict[str, MemberDescriptorType]:
     """What users' classes have in `__slots__`, as it is in the class at the caller."""
-    classes = zip(_of_users(cls), _of_users(there), strict=True)
+    classes = zip(_of_users(cls), _of_users(there), strict=True)  # another class of that name: a RemoteError then
     return {
         name: vars(base_there)[name]
         for base, base_there in classes

@@ -89,9 +89,10 @@ def typed_attributes(cls: type[Any], names: Container[str]) -> dict[str, Any]:
     """Of these attributes, the types of those that the class annotates with a class of fields."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        where = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
-        for name, annotation in _annotations(base).items():
+        for name, annotation in () if base.__module__ == "builtins" else _annotations(base).items():
             if name in names:
+                module = sys.modules.get(base.__module__)
+                where = {} if module is None else vars(module)
                 found.pop(name, None)
                 with contextlib.suppress(Unusable):
                     type_ = resolve(annotation, where, vars(base))
