@@ -81,7 +81,7 @@ class Installation:
             case "perdure":
                 config = BENCH / "perdure" / ("live.toml" if live else "wrangler.toml")
                 options = ["--ip", "127.0.0.1", "--port", str(port), "--persist-to", str(folder)]
-                return [str(self.perdure), "dev", "-c", str(config), *options]
+                return [str(self.perdure), "dev", "--no-reload", "-c", str(config), *options]
             case "workerd":
                 listen, disk = f"http=127.0.0.1:{port}", f"objects={folder}"
                 constant = [str(BENCH / "workerd" / "config.capnp"), "live" if live else "config"]
