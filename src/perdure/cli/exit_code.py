@@ -8,7 +8,21 @@ class ExitCode(IntEnum):
     OK = 0
     ERROR = 1
     USAGE = 2
-    """Options that cannot be understood; typer's own number."""
+    """Typer's own number."""
     CONFIG = 3
     INTERRUPTED = 130
     """What a shell gives for a program that died of Ctrl-C."""
+
+    @property
+    def meaning(self) -> str:
+        """For the page about the command line."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.OK: "It did what was asked.",
+    ExitCode.ERROR: "It did not: the message says why, and what to do.",
+    ExitCode.USAGE: "The command or its options cannot be understood.",
+    ExitCode.CONFIG: "The project's configuration cannot be used, or is not found.",
+    ExitCode.INTERRUPTED: "It was ended with Ctrl-C.",
+}

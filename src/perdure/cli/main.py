@@ -16,7 +16,10 @@ from typer.core import TyperGroup
 from perdure.host.version import VERSION
 
 COMMANDS = {
+    "init": "perdure.cli.init",
     "dev": "perdure.cli.dev",
+    "check": "perdure.cli.check",
+    "types": "perdure.cli.types",
 }
 """Each command with its module, which has a function of the command's name and `EXAMPLES`; in the order of the help."""
 
