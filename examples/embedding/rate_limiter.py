@@ -47,7 +47,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, perdure.Runtime]]:
         yield {"rt": rt}
 
 
-def runtime(request: Request) -> perdure.Runtime:
+async def runtime(request: Request) -> perdure.Runtime:
     rt: perdure.Runtime = request.state.rt
     return rt
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import types
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -24,6 +23,7 @@ from starlette.routing import Mount, Route
 
 import perdure
 from tests.host import embedded_counter
+from tests.host.asgi_client import client_of, lifespan_of
 from tests.host.embedded_counter import Counter
 from tests.host.embedded_counter import fetch as count_fetch
 from tests.host.projects import write_project
@@ -48,25 +48,6 @@ async def fetch(request: Request, env) -> Response:
 def main(tmp_path):
     (tmp_path / "main.py").write_text(MAIN)
     return tmp_path / "main.py"
-
-
-def client_of(app) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop.example")
-
-
-@asynccontextmanager
-async def lifespan_of(app):
-    """What a server does around its requests; gives what the application said at the start."""
-    to_app: asyncio.Queue = asyncio.Queue()
-    from_app: asyncio.Queue = asyncio.Queue()
-    running = asyncio.create_task(app({"type": "lifespan"}, to_app.get, from_app.put))
-    to_app.put_nowait({"type": "lifespan.startup"})
-    said = await from_app.get()
-    yield said
-    if said["type"].endswith("complete"):
-        to_app.put_nowait({"type": "lifespan.shutdown"})
-        assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
-    await running
 
 
 async def is_free(folder) -> bool:
