@@ -26,7 +26,7 @@ def answered(error, root, *, headers=BROWSER, url="http://localhost/x", secrets=
 
 
 def page_of(error, root, **options) -> str:
-    status, content_type, text = answered(error, root, **options)
+    _, content_type, text = answered(error, root, **options)
     assert content_type == "text/html; charset=utf-8"
     return text
 

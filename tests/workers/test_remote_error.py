@@ -497,3 +497,15 @@ def test_api_78_nothing_of_the_far_side_stays_alive():
     gc.collect()
     assert seen[0]() is None
     assert made.__traceback__ is None
+
+
+def test_the_traceback_of_a_failed_constructor_is_told_once_with_its_cause():
+    try:
+        raise KeyError("no start")
+    except KeyError as error:
+        failed = ConstructorFailed(what="Room/a could not be started")
+        failed.__cause__ = error
+
+    told = "".join(traceback.format_exception(rebuild(failed, HERE)))
+
+    assert told.count('raise KeyError("no start")') == 1

@@ -32,6 +32,7 @@ from perdure.host.clock import RealClock
 from perdure.host.collector import Collector
 from perdure.host.host import Host
 from perdure.host.local_api import LocalApi
+from perdure.host.mask import Mask
 from perdure.host.loop import new_loop, raise_open_files_limit, share_interpreter_often
 from perdure.host.version import VERSION
 from perdure.host.watchdog import Watchdog
@@ -112,12 +113,13 @@ class DevSession:
         try:
             with self._place.stop() as stop:
                 project = self._load()
+                self._console.mask = Mask(project.secrets.values())
                 if self._place.introduces:
                     self._introduce(project)
                 address = self._place.address(lambda: self._listen(project.dev))
                 try:
-                    with LogLines(self._console, project.root, level=self._options.log_threshold):
-                        await self._serve(project, address, stop)
+                    with LogLines(self._console, project.root, level=self._options.log_threshold) as lines:
+                        await self._serve(project, address, stop, lines)
                 finally:
                     address.close()
         except ConfigError as error:
@@ -130,11 +132,12 @@ class DevSession:
             self._place.closed()
         return ExitCode.OK
 
-    async def _serve(self, project: Project, address: Address, stop: StopSignal) -> None:
+    async def _serve(self, project: Project, address: Address, stop: StopSignal, lines: LogLines) -> None:
         tls = self._tls()
         host = await stop.unless_stopped(self._host(project))
         if host is None:
             return
+        lines.turn_on_again()
         collector = Collector(RealClock(), is_idle=lambda: host.running_requests == 0)
         watchdog = Watchdog(project.root)
         pages = ErrorPages(project.root, self._console.mask)

@@ -19,6 +19,7 @@ from perdure.cli.console import Console
 from perdure.host.log_context import running_origin
 from perdure.model.errors import ConfigError, PerdureError
 from perdure.objects.origin import number_of
+from perdure.workers.import_space import plain_name
 
 # What a record's attributes are called in a line.
 _FIELDS = (("class", "perdure_class"), ("object", "perdure_object"), ("request", "perdure_request"))
@@ -69,7 +70,7 @@ class JsonConsole(Console):
     @override
     def record(self, record: logging.LogRecord, message: str, traceback: str) -> None:
         fields: dict[str, Any] = {name: getattr(record, attribute, "") or None for name, attribute in _FIELDS}
-        fields |= {"logger": record.name, "file": record.pathname, "line": record.lineno}
+        fields |= {"logger": plain_name(record.name), "file": record.pathname, "line": record.lineno}
         fields["traceback"] = traceback or None
         self._say("record", record.levelname.lower(), message, at=record.created, **fields)
 

@@ -29,14 +29,8 @@ class Mask:
 def _spellings(secret: str) -> set[str]:
     # `str()` first: a Secret's own repr is masked, and its value is what is looked for.
     value = str(secret)
-    in_json = (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+    in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    in_url = {quote(value, safe=safe, errors="replace") for safe in ("/", "")}
     # Of a key in several lines a traceback may show one.
-    spellings = {
-        value,
-        repr(str(value))[1:-1],
-        *in_json,
-        quote(value, errors="replace"),
-        quote(value, safe="", errors="replace"),
-        *value.splitlines(),
-    }
+    spellings = {value, repr(str(value))[1:-1], *in_json, *in_url, *value.splitlines()}
     return {spelt for spelt in spellings if len(spelt) >= SECRET_CHARS_MIN}

@@ -24,7 +24,9 @@ Json = dict[str, Any]
 
 def overview(worker: Worker) -> Json:
     """The live objects of a Worker, busy ones first, and totals for each class; as JSON can say it."""
-    classes, busy, idle = [], [], []
+    classes: list[Json] = []
+    busy: list[Json] = []
+    idle: list[Json] = []
     for residents in worker.residents.values():
         look = _Look(residents)
         found = look.objects()

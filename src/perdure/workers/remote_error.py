@@ -57,11 +57,14 @@ def rebuild(error: BaseException, modules: Modules) -> Exception:
     if made is None:
         made = _as_remote_error(error)
     _set(made, "remote", True)
-    notes = [*_notes_of(error), *_traceback_note(error, whole=not isinstance(made, ExceptionGroup))]
+    cause = error.__cause__ if isinstance(error, ConstructorFailed) else None
+    notes = _notes_of(error)
+    if cause is None:  # else its frames are the cause's, which brings them along
+        notes += _traceback_note(error, whole=not isinstance(made, ExceptionGroup))
     if notes:
         _set(made, "__notes__", notes)
-    if isinstance(error, ConstructorFailed) and error.__cause__ is not None:
-        made.__cause__ = rebuild(error.__cause__, modules)
+    if cause is not None:
+        made.__cause__ = rebuild(cause, modules)
     return made
 
 
