@@ -126,12 +126,12 @@ def _read_upload(data: Mapping[str, Any], findings: Findings) -> str | None:
         return None
     upload = build["upload"]
     _check_upload_format(upload, findings)
-    if "main" not in upload:
-        return None
-    main = text_at((*path, "main"), upload["main"], "main.py", findings)
     folder: str | None = _UPLOAD_DIR_DEFAULT
     if "dir" in upload:
         folder = text_at((*path, "dir"), upload["dir"], "src", findings)
+    if "main" not in upload:
+        return None
+    main = text_at((*path, "main"), upload["main"], "main.py", findings)
     if main is None or folder is None:
         return None
     entry = (Path(folder) / main).as_posix()

@@ -46,7 +46,7 @@ class Assignment:
             name=project.name,
             program=program,
             bindings={binding.name: binding.class_name for binding in project.objects},
-            variables=project.vars,
+            variables=project.env_values,
             migrations=project.migrations,
             config=project.config_file,
         )
