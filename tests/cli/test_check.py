@@ -1,6 +1,10 @@
 """`perdure check`: what a project is, what is wrong with it, and exit codes that scripts can rely on."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,3 +185,18 @@ def test_the_examples_give_no_false_alarm(check, example):
     result = check("--strict", "-c", str(ROOT / "examples" / example))
 
     assert result.exit_code == ExitCode.OK, result.output
+
+
+def test_ctrl_c_ends_it_with_130_and_no_process_is_left(tmp_path):
+    os.mkfifo(tmp_path / "told")
+    code = "import os, threading\nopen('told', 'w').write(str(os.getpid()))\nthreading.Event().wait()"
+    write_project(tmp_path, code, classes=())
+    program = "import sys; sys.argv[0] = 'perdure'; from perdure.cli.main import main; main()"
+    with subprocess.Popen([sys.executable, "-c", program, "check"], cwd=tmp_path) as checking:
+        child = int((tmp_path / "told").read_text())  # once the project's code runs
+
+        checking.send_signal(signal.SIGINT)
+
+        assert checking.wait() == ExitCode.INTERRUPTED
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)

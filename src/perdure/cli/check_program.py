@@ -51,6 +51,7 @@ def start_program(project: Project, *, seconds: float = IMPORT_S_MAX) -> Started
             return _no_answer(project, f"it gave no sign for {seconds + SILENCE_S:g} s, and was ended")
         except BaseException:
             child.kill()
+            child.wait()
             raise
     if not told:
         return _no_answer(project, f"its process ended with {child.returncode}")
