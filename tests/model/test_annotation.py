@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import enum
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Optional, TypedDict, TypeVar, Union
 
@@ -120,3 +121,14 @@ def test_text_is_read_in_the_names_of_the_module_and_the_class():
     for broken in ("Missing", "list[Missing]", "1 +", "1 / 0"):
         with pytest.raises(Unusable):
             resolve(broken, {}, {})
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="aliases that refer to themselves came with the type statement")
+def test_an_alias_that_refers_to_itself_ends():
+    names: dict[str, Any] = {"Item": Item}
+    exec("type Json = dict[str, Json] | list[Json] | int\ntype Tree = dict[str, Tree] | Item", names)
+
+    assert not names_class(names["Json"])
+    assert names_class(names["Tree"])
+    with pytest.raises(Unusable):
+        check_usable(names["Tree"])

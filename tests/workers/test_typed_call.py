@@ -1,6 +1,9 @@
 """Arguments and results of calls come back as the class that an annotation names (Values, API-20)."""
 
+import dataclasses
+import functools
 import logging
+import typing
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +15,7 @@ from perdure.workers.class_spec import ClassSpec
 from perdure.workers.home import Home
 from perdure.workers.namespace import Namespace
 from perdure.workers.stub import stub_of
-from tests.model.typed_values import alike, typed_values
+from tests.model.typed_values import Item, alike, typed_values
 from tests.model.values import same, values
 from tests.workers.world import InterpreterModules, Numbered, WorkersWorld
 
@@ -352,6 +355,45 @@ def test_an_annotation_that_is_not_there_at_run_time_is_plain_and_said_once(capl
     assert "typed_elsewhere() result" in text
     assert "plain() argument count" in text
     assert "either" not in text
+
+
+class Guarded:
+    """A descriptor that can be called, and must not be asked for outside of an instance."""
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            raise AttributeError("only of an instance")
+        return self
+
+    def __call__(self, item: Item): ...
+
+
+@dataclasses.dataclass
+class OnlyOnce:
+    first: dataclasses.InitVar[int]
+
+
+def test_odd_members_and_classes_keep_no_class_from_loading(caplog):
+    class Odd:
+        guarded = Guarded()
+        write_only = property(None, lambda self, value: None)
+        built_in = int.__add__
+
+        async def any_number(*args: Item): ...
+
+        async def own(self, other: "Odd") -> "typing.Self": ...
+
+        async def once(self, value: OnlyOnce): ...
+
+        @functools.singledispatchmethod
+        def by_kind(self, value: Item): ...
+
+    spec = ClassSpec(Odd)
+
+    assert {"guarded", "any_number", "own", "once", "by_kind"} <= spec.methods
+    assert "once() argument value" in caplog.text
+    with pytest.raises(ValueMismatch, match=r"any_number\(\) argument args"):
+        spec.method(Odd(), "any_number")({"price": 1})
 
 
 def test_a_class_whose_annotations_name_no_class_has_no_tables():

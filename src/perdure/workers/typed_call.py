@@ -121,7 +121,9 @@ class _Reader:
         self._where = getattr(function, "__globals__", {})
         owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
         self._inside = {owner.__name__: owner, **vars(owner)}
-        self._signature = _signature(function if self._is_property else getattr(cls, name))
+        # As it stands in the class, so that no descriptor of a user runs; a partialmethod says what it is once bound.
+        bound = isinstance(member, functools.partialmethod)
+        self._signature = _signature(function if self._is_property else getattr(cls, name) if bound else member)
 
     def arguments(self) -> TypedArguments | None:
         if self._is_property or self._signature is None:
@@ -130,7 +132,8 @@ class _Reader:
         named: dict[str, Any] = {}
         more: tuple[str, Any] = "", Any
         others: Any = Any
-        for parameter in list(self._signature.parameters.values())[1:]:
+        parameters = list(self._signature.parameters.values())
+        for parameter in parameters[0 if parameters and parameters[0].kind is Parameter.VAR_POSITIONAL else 1 :]:
             type_ = self._type_of(parameter)
             if parameter.kind is Parameter.VAR_POSITIONAL:
                 more = parameter.name, type_

@@ -58,11 +58,14 @@ def resolve(annotation: Any, where: Mapping[str, Any], inside: Mapping[str, Any]
 
 def names_class(annotation: Any) -> bool:
     """Whether values of this type cross as fields or values of a class, alone or inside of plain kinds."""
-    waiting = [annotation]
+    waiting, seen = [annotation], set[int]()
     while waiting:
         kind = waiting.pop()
+        if id(kind) in seen:
+            continue  # `type Json = dict[str, Json]`
         # By name as well: what the `type` statement makes and what typing_extensions makes are two classes on 3.12 and 3.13.
         if isinstance(kind, TypeAliasType) or type(kind).__name__ == "TypeAliasType":
+            seen.add(id(kind))
             waiting.append(kind.__value__)
         elif isinstance(kind, NewType):
             waiting.append(kind.__supertype__)

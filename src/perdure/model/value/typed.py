@@ -46,7 +46,7 @@ def as_type(type_: type[T], value: Any, *, path: str) -> T:
             return cast(T, _convert(value, built))
     except msgspec.ValidationError as error:
         raise _mismatch(str(error), path) from error
-    except (TypeError, NameError) as error:
+    except (TypeError, NameError, RecursionError) as error:
         raise WrongType(
             what=f"no value can be read as {_name(type_)}",
             where=path,
