@@ -34,7 +34,8 @@ class Log:
 
     def commit(self, count=1):
         for n in range(count):
-            position = self.world.put(A, 1, k=b"%d" % n)
+            # Always as long, so that logs of as many commits are as long.
+            position = self.world.put(A, 1, k=b"%02d" % (n % 100))
             self.world.store.when_durable(A, position, self.answers.append)
             self.world.settle()
 

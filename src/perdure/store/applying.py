@@ -95,24 +95,26 @@ class Applying:
 
     def _write_objects(self) -> Iterator[None]:
         objects = iter(self._written_ms.items())
-        while run := list(islice(objects, STEP_ROWS)):
-            upserts, written, removed = [], [], []
-            for object, written_ms in run:
-                record = self._records.get(object)
-                if record is not None:
-                    upserts.append(
-                        (object, record.generation, record.name, record.created_ms, record.alarm_ms, written_ms)
-                    )
-                elif object in self._records:
-                    removed.append((object,))
-                else:
-                    written.append((written_ms, object))
-            for statement, rows in ((_UPSERT_OBJECT, upserts), (_WRITTEN_OBJECT, written), (_DELETE_OBJECT, removed)):
-                if rows:
-                    self._connection.executemany(statement, rows)
-            yield
+        while run := sorted(islice(objects, SORT_ROWS_MAX)):
+            for start in range(0, len(run), STEP_ROWS):
+                self._write_registry(run[start : start + STEP_ROWS])
+                yield
         for generation in self._retired:
             self._connection.execute(_RETIRE, (generation,))
+
+    def _write_registry(self, objects: list[tuple[bytes, int]]) -> None:
+        upserts, written, removed = [], [], []
+        for object, written_ms in objects:
+            record = self._records.get(object)
+            if record is not None:
+                upserts.append((object, record.generation, record.name, record.created_ms, record.alarm_ms, written_ms))
+            elif object in self._records:
+                removed.append((object,))
+            else:
+                written.append((written_ms, object))
+        for statement, rows in ((_UPSERT_OBJECT, upserts), (_WRITTEN_OBJECT, written), (_DELETE_OBJECT, removed)):
+            if rows:
+                self._connection.executemany(statement, rows)
 
     def _forget_log(self) -> Iterator[None]:
         # Everything is in the tables, in this transaction or an earlier one: the log rows may go, old ones first.

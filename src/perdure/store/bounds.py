@@ -34,7 +34,8 @@ BATCH_GROUPS_MAX = 5_000
 # A batch is written, and merged, in steps of this many rows, between which it looks at the time: well below 1 ms.
 STEP_ROWS = 64
 
-# Rows are sorted by generation and key before they are written, this many at once: 1 ms, neighbours share pages.
+# Rows are sorted by generation and key, and objects by id, before they are written, this many at once: 1 ms, and
+# neighbours share pages (a new object costs 27 us instead of 35).
 SORT_ROWS_MAX = 4_096
 
 # Log rows of this many bytes are deleted in one step.
