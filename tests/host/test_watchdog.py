@@ -15,7 +15,7 @@ from perdure.config import load_project
 from perdure.host.host import Host
 from perdure.host.log_context import LogContext
 from perdure.host.loop import new_loop
-from perdure.host.watchdog import STALL_S, Watchdog
+from perdure.host.watchdog import LONG_STALL_S, STALL_S, Watchdog
 from perdure.web import Request
 from tests.host.projects import write_project
 
@@ -37,6 +37,12 @@ class Room:
 
     async def post(self, seconds):
         hold(seconds)
+
+    async def count(self, number):
+        return sum(range(int(number)))
+
+    async def debug(self, seconds):
+        exec("import time; time.sleep(seconds)", {"__name__": "pdb", "seconds": seconds})
 
     async def later(self, seconds):
         async def work():
@@ -112,6 +118,24 @@ def test_a_task_of_an_object_and_a_worker_are_named_too(warnings_of):
 
 def test_code_that_waits_without_holding_the_loop_is_not_named(warnings_of):
     assert warnings_of("/waits/0.3", f"/post/{STALL_S / 4}") == []
+
+
+def test_code_that_never_lets_another_thread_run_is_named_too(warnings_of):
+    (said,) = warnings_of("/count/40000000")
+
+    assert "Room/lobby: count() " in said
+    assert f"main.py:{line_of('return sum(range(int(number)))')} " in said
+
+
+def test_a_stall_without_end_is_said_while_it_lasts(warnings_of):
+    during, after = warnings_of(f"/post/{LONG_STALL_S + 0.3}")
+
+    assert "and goes on" in during
+    assert "held the loop for 2," in after
+
+
+def test_a_program_that_a_debugger_holds_is_left_alone(warnings_of):
+    assert warnings_of("/debug/0.3") == []
 
 
 def test_each_stall_is_said_once(warnings_of):

@@ -24,7 +24,7 @@ from perdure.workers.worker import Worker
 STALL_S = 0.1
 """People notice a tenth of a second, and everybody's requests wait for it."""
 TURN_S = 0.025
-"""Between two looks at the loop: so long a stall may go unnoticed beyond STALL_S, and 40 timers a second cost nothing."""
+"""Between two notes on the loop: a stall may be so much longer than STALL_S and go unnoticed; 40 timers a second cost little."""
 LONG_STALL_S = 2.0
 """Said while it lasts: an endless loop has no end at which to say it."""
 
@@ -91,16 +91,18 @@ class Watchdog:
     # On the thread
 
     def _watch(self) -> None:
-        looked_s, used_s = time.monotonic(), time.process_time()
-        while not self._ended.wait(TURN_S):
+        looked_s, used_s, wait_s = time.monotonic(), time.process_time(), STALL_S
+        while not self._ended.wait(wait_s):
             now, used_now_s = time.monotonic(), time.process_time()
-            late_s = now - looked_s - TURN_S
+            late_s = now - looked_s - wait_s
             if late_s > TURN_S and used_now_s - used_s < late_s / 2:
                 # This thread did not run either, and no code of ours held it up: the machine slept, or we were stopped.
                 self._due_s = max(self._due_s, now + TURN_S)
             elif now - self._due_s >= STALL_S:
                 self._look(now)
             looked_s, used_s = now, used_now_s
+            # Not before a stall can be one: in a loop that turns, this thread wakes some eight times a second.
+            wait_s = max(TURN_S, self._due_s + STALL_S - now)
 
     def _look(self, now: float) -> None:
         stall = self._stall
