@@ -32,8 +32,8 @@ from perdure.host.clock import RealClock
 from perdure.host.collector import Collector
 from perdure.host.host import Host
 from perdure.host.local_api import LocalApi
-from perdure.host.mask import Mask
 from perdure.host.loop import new_loop, raise_open_files_limit, share_interpreter_often
+from perdure.host.mask import Mask
 from perdure.host.version import VERSION
 from perdure.host.watchdog import Watchdog
 from perdure.model.errors import ConfigError, PerdureError, WrongValue

@@ -6,6 +6,7 @@ the background, nothing is read. See tests/cli/test_hotkeys.py.
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import termios
@@ -22,6 +23,8 @@ HELP = "Keys: b browser, o objects, r reload, c clear, q quit, ? help"
 # Cursor home, clear the screen, clear what has scrolled out of it.
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 READ_BYTES = 256
+# What an arrow or a function key sends; its letters mean nothing here.
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])")
 
 
 class Hotkeys:
@@ -86,9 +89,7 @@ class Hotkeys:
             typed = b""
         if not typed:  # the terminal is gone
             asyncio.get_running_loop().remove_reader(self._terminal)
-        if typed.startswith(b"\x1b"):  # an arrow or a function key, whose letters mean nothing here
-            return
-        for key in typed.decode("ascii", "ignore").lower():
+        for key in _SEQUENCE.sub(b"", typed).decode("ascii", "ignore").lower():
             self._act(key)
 
     def _act(self, key: str) -> None:

@@ -9,6 +9,7 @@ import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
+HEADINGS = ("object", "state", "queued", "does")
 PATH = "/cdn-cgi/local/objects"
 # Longer than a busy loop makes anyone wait; then the answer would no longer be of now.
 ANSWER_S_MAX = 5.0
@@ -20,7 +21,7 @@ def object_lines(url: str) -> list[str]:
         answer = _asked(url)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return [f"The objects cannot be listed: {error or type(error).__name__}"]
-    return _table(answer)
+    return object_table(answer)
 
 
 def _asked(url: str) -> dict[str, Any]:
@@ -46,19 +47,22 @@ def _asked(url: str) -> dict[str, Any]:
         connection.close()
 
 
-def _table(answer: dict[str, Any]) -> list[str]:
-    objects: list[dict[str, Any]] = answer.get("objects", [])
+def object_table(answer: dict[str, Any]) -> list[str]:
+    """The lines for an answer of `host.overview`."""
+    objects: list[dict[str, Any]] = answer["objects"]
     if not objects:
         return ["No object is in memory"]
-    rows = [("object", "queued", "awake because")]
-    for each in objects:
-        name = f"{each.get('class', '?')}/{each.get('name') or each.get('id') or '?'}"
-        queued = each.get("queued", 0)
-        rows.append((name, str(queued.get("count", 0) if isinstance(queued, dict) else queued), _reasons(each)))
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    return [f"  {name:<{widths[0]}}  {queued:>{widths[1]}}  {why}" for name, queued, why in rows]
+    rows = [HEADINGS, *map(_row, objects)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = ["  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+    if left_out := answer.get("objects_left_out"):
+        lines.append(f"  and {left_out} more")
+    return [line.rstrip() for line in lines]
 
 
-def _reasons(each: dict[str, Any]) -> str:
-    why = each.get("why") or each.get("awake") or []
-    return "; ".join(map(str, why)) if isinstance(why, list) else str(why)
+def _row(shown: dict[str, Any]) -> tuple[str, ...]:
+    queued = f"{shown['queued']}" + (f" for {shown['queued_for_s']}s" if shown["queued"] else "")
+    does = [f"{each['event']} for {each['for_s']}s" for each in shown["running"]]
+    does += [f"{name} in the background" for name in shown.get("background", ())]
+    state = f"{shown['state']}, slow" if shown["slow"] else shown["state"]
+    return (f"{shown['class']}/{shown['name'] or shown['id']}", state, queued, "; ".join(does))

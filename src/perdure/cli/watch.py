@@ -48,13 +48,13 @@ class Watched:
 
     def folders(self) -> list[Path]:
         """The folders to watch, each by itself."""
-        found = {file.parent: None for file in sorted(self.files)}
+        found = {file.parent: None for file in sorted(self.files) if file.parent.is_dir()}
         for tree in self.trees:
             for folder in _folders_below(tree):
                 if len(found) >= FOLDERS_MAX:
                     break
                 found[folder] = None
-        return [folder for folder in found if folder.is_dir()]
+        return list(found)
 
 
 def imported_files(below: Iterable[Path]) -> Iterator[Path]:
