@@ -7,7 +7,7 @@ from pathlib import Path
 
 import json5
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from perdure.config import load_project
@@ -44,7 +44,7 @@ def commented(data):
 
 
 def block(data):
-    return "# /// wrangler\n" + "".join(f"# {line}\n" for line in as_toml(data).splitlines()) + "# ///\n"
+    return "# /// wrangler\n" + "".join(f"# {line}\n" for line in as_toml(data).removesuffix("\n").split("\n")) + "# ///\n"
 
 
 WRITERS = {
@@ -108,6 +108,7 @@ def configurations(draw):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(configurations())
+@example({"name": "w", "main": "main.py", "vars": {"A": {"\x85": False}}})
 def test_any_configuration_reads_equal_in_every_format(folder, data):
     first, *others = [bare(written(folder, name, data)) for name in WRITERS]
 

@@ -47,7 +47,7 @@ def parse_inline_block(text: str, *, name: str) -> tuple[dict[str, Any], Mapping
             fix="begin the file with, or name a wrangler.toml after -c",
             snippet=_EXAMPLE.format(name=name),
         )
-    content_lines = blocks[0]["content"].splitlines()
+    content_lines = blocks[0]["content"].removesuffix("\n").split("\n")
     lines_before = _line(text, blocks[0].start("content")) - 1
     try:
         data, lines = parse_toml("\n".join(line[len(LINE_PREFIX) :] for line in content_lines) + "\n")

@@ -116,7 +116,7 @@ def _syntax_problem(message: str, text: str) -> SyntaxProblem:
         return SyntaxProblem("this is empty", fix="begin with", snippet=_EXAMPLE)
     line, said, column = int(place.group(1)), place.group(2), int(place.group(3))
     if "end of input" in said:
-        return SyntaxProblem(f"this is not valid JSON: {_ALMOST_AT_END}", line=max(1, len(text.splitlines())))
+        return SyntaxProblem(f"this is not valid JSON: {_ALMOST_AT_END}", line=text.removesuffix("\n").count("\n") + 1)
     line_text = text.split("\n")[line - 1]
     # Where a comma may or may not come, the parser is one character further when it gives up.
     column -= line_text[max(column - 2, 0) : column - 1] in ("#", ",") and line_text[column - 1 : column] in " \t}]"

@@ -117,9 +117,9 @@ def _assignment(key: str, value: object) -> str:
 def _syntax_problem(message: str, text: str) -> SyntaxProblem:
     place = _PLACE.search(message)
     said = message[: place.start()] if place else message
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     if place is None or place.group(1) is None:
-        line, mark = max(len(lines), 1), ""
+        line, mark = len(lines), ""
     else:
         line, mark = int(place.group(1)), " " * (int(place.group(2)) - 1) + "^"
     line_text = lines[line - 1] if line <= len(lines) else ""
