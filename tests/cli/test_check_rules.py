@@ -214,6 +214,15 @@ def test_a_function_of_the_main_module_and_a_method_of_an_entry_point_are_looked
     assert rules_in("class Plain:\n    def fecth(self): ...\n") == []
 
 
+@pytest.mark.parametrize("name", ["schedule", "reschedule", "rescheduled", "unscheduled", "fetch_page", "patch"])
+def test_a_function_of_the_main_module_with_a_name_of_its_own_is_left_alone(name):
+    assert rules_in(f"async def {name}(request): ...\n") == []
+
+
+def test_very_deep_expressions_are_no_trouble():
+    assert rules_in("n = " + " + ".join(["1"] * 900) + "\n") == []
+
+
 def test_a_class_that_has_the_handler_may_have_one_that_sounds_like_it():
     assert (
         rules_in("class Room(DurableObject):\n    async def fetch(self, r): ...\n    async def fetch_(self): ...\n")

@@ -84,6 +84,20 @@ def test_every_kind_of_binding_has_its_type_and_both_type_checkers_agree(types, 
     assert "# env['with-dash'] is str" in text
 
 
+def test_secrets_are_typed_as_such_whether_their_values_are_here_or_only_declared(types, tmp_path):
+    write_project(tmp_path, more='vars.TOKEN = "for tests"')
+    (tmp_path / ".dev.vars").write_text("TOKEN=abc\n")
+
+    found = types("-o", "-").output
+    write_project(tmp_path, more='secrets.required = ["TOKEN", "KEY"]')
+    (tmp_path / ".dev.vars").unlink()
+    declared = types("-o", "-").output
+
+    assert "    TOKEN: perdure.Secret\n" in found
+    assert "    TOKEN: perdure.Secret\n    KEY: perdure.Secret\n" in declared
+    assert "abc" not in found
+
+
 def test_a_project_whose_env_module_was_written_runs(types, tmp_path):
     write_project(tmp_path, COUNTER, classes=["Counter"], more="vars.LIMIT = 3")
     types()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from perdure.cli.check_finding import Finding, Rule
-from perdure.cli.check_names import Function, Values, dotted, imported_names, own_nodes
+from perdure.cli.check_names import BLOCKS, Function, Values, dotted, imported_names, own_nodes
 
 # Storage operations that can be awaited; `transaction` and `sync` are left out: they end a unit by themselves.
 STORAGE_OPERATIONS = frozenset(
@@ -92,7 +92,7 @@ def functions_of(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, Functio
             yield from functions_of(node, f"{prefix}{node.name}.<locals>.")
         elif isinstance(node, ast.ClassDef):
             yield from functions_of(node, f"{prefix}{node.name}.")
-        else:
+        elif isinstance(node, BLOCKS):  # not in expressions: they have none, and are sometimes very deep
             yield from functions_of(node, prefix)
 
 

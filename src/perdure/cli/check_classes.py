@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterator, Mapping, Set
 
 from perdure.cli.check_finding import Finding, Rule
-from perdure.cli.check_names import Function, imported_names
+from perdure.cli.check_names import BLOCKS, Function, imported_names
 from perdure.workers.reserved import OBJECT_HOOKS, RESERVED, WORKER_HOOKS
 
 _OBJECT_BASE = "perdure.DurableObject"
@@ -88,6 +88,8 @@ def _is_slip(name: str, spelling: str) -> bool:
         return True
     if plain.startswith(meant):  # `setups`, `fetch2`: more than the handler's name, so another one
         return False
+    if spelling.startswith("on_") and not plain.startswith("on"):  # `rescheduled` is no slip for `on_scheduled`
+        return False
     return _distance(plain, meant) <= _SLIPS_MAX + (len(meant) >= _LONG_NAME)
 
 
@@ -114,7 +116,7 @@ def _classes(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.ClassDe
         if isinstance(each, ast.ClassDef):
             yield f"{prefix}{each.name}", each
             yield from _classes(each, f"{prefix}{each.name}.")
-        elif not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+        elif isinstance(each, BLOCKS) and not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _classes(each, prefix)
 
 

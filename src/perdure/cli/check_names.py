@@ -10,6 +10,8 @@ from collections.abc import Iterator, Set
 NAMESPACE_TO_STUB = frozenset({"get", "get_by_name", "getByName"})
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+BLOCKS = (ast.stmt, ast.ExceptHandler, ast.match_case)
+"""What statements stand in."""
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 

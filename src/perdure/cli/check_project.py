@@ -43,7 +43,7 @@ def _of_file(file: Path, project: Project, started: Started) -> Iterator[Finding
     shown = shown_path(file)
     try:
         tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError):
         return  # the start said so, with the line
     here = {
         "on_loop": _names_in(file, started.on_loop),

@@ -6,6 +6,7 @@ Needs no network. See tests/cli/test_init.py.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -70,8 +71,7 @@ def write_project(folder: Path, files: Mapping[Path, str], *, beside_others: boo
                 written.append(target)
                 file.write(text)
     except BaseException as error:
-        for path in reversed(written):
-            path.rmdir() if path.is_dir() else path.unlink()
+        _remove(written)
         if isinstance(error, OSError):
             raise WrongValue(
                 what=f"{folder} cannot be written",
@@ -84,9 +84,22 @@ def write_project(folder: Path, files: Mapping[Path, str], *, beside_others: boo
 
 def _made_folders(folder: Path) -> list[Path]:
     """Make `folder` and what it stands in; gives those that were not there."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing[::-1]
+    made: list[Path] = []
+    for each in (*reversed(folder.parents), folder):
+        with suppress(FileExistsError):  # it was there, or somebody else is making a project beside this one
+            if not each.exists():
+                each.mkdir()
+                made.append(each)
+    return made
+
+
+def _remove(written: list[Path]) -> None:
+    for path in reversed(written):
+        if path.is_dir():
+            with suppress(OSError):  # somebody else has put something there meanwhile
+                path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _refuse_taken(folder: Path, files: Mapping[Path, str], *, beside_others: bool) -> None:

@@ -50,7 +50,8 @@ def types(
 ) -> None:
     """Write the class Env of this project, with a typed attribute for each binding and variable.
 
-    Use it where the code says what env is: from worker_env import Env.
+    Use it where the code says what env is: from worker_env import Env. Secrets that it has are those of
+    secrets.required, or, without that, those found on this machine: declare them, and the file is the same everywhere.
     """
     if output == STDOUT and (check or as_json):
         raise typer.BadParameter("there is no file with -", param_hint="--check" if check else "--json")
