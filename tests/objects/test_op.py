@@ -213,4 +213,5 @@ def test_an_operation_says_its_state():
     with pytest.raises(ValueError):
         failed.result()
 
-    assert (repr(pending), repr(Op(1)), repr(failed)) == ("<Op pending>", "<Op done>", "<Op failed>")
+    said = (repr(pending), repr(Op(1)), repr(failed))
+    assert said == ("<Op pending: await it>", "<Op done: await it>", "<Op failed: await it>")

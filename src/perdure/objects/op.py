@@ -11,6 +11,8 @@ from abc import ABCMeta
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar, cast
 
+from perdure.objects.op_misuse import AwaitFirst
+
 T = TypeVar("T")
 
 _log = logging.getLogger("perdure.op")
@@ -39,7 +41,7 @@ class _Unheard:
             _log.error("a call failed %s: %s: %s", fate, type(self.error).__name__, self.error)
 
 
-class Op(Generic[T]):
+class Op(AwaitFirst, Generic[T]):
     """The result of an operation, now or later."""
 
     __slots__ = ("_error", "_unheard", "_value", "_waiters")
@@ -133,7 +135,7 @@ class Op(Generic[T]):
 
     def __repr__(self) -> str:
         state = "failed" if self._error is not None else "pending" if self._value is _PENDING else "done"
-        return f"<Op {state}>"
+        return f"<Op {state}: await it>"
 
 
 cast(ABCMeta, Coroutine).register(Op)
