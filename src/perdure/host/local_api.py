@@ -1,7 +1,7 @@
 """What `perdure dev` tells about itself over HTTP, under `/cdn-cgi/local/`: JSON for this machine's own tools.
 
-Must stay true: only a client on this machine gets an answer, and only under a name of this machine, so that no web page can
-ask by way of a name that it points here; every other path goes to the Worker, at the cost of one comparison. See
+Must stay true: only a client on this machine gets an answer, and only under `localhost` or an address, so that no web page
+can ask by way of a name that it points here; every other path goes to the Worker, at the cost of one comparison. See
 tests/host/test_local_api.py.
 """
 
@@ -53,11 +53,8 @@ def _json(data: Json, status: int = 200) -> Response:
 
 
 def _is_of_this_machine(client_ip: str | None) -> bool:
-    if client_ip is None:
-        return False
-    try:
-        address = ipaddress.ip_address(client_ip.partition("%")[0])
-    except ValueError:
+    address = _address(client_ip or "")
+    if address is None:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
@@ -65,4 +62,12 @@ def _is_of_this_machine(client_ip: str | None) -> bool:
 
 def _names_this_machine(request: Request) -> bool:
     host = (urlsplit(request.url).hostname or "").removesuffix(".")
-    return host == "localhost" or host.endswith(".localhost") or _is_of_this_machine(host)
+    # An address is no name that somebody could point here.
+    return host == "localhost" or host.endswith(".localhost") or _address(host) is not None
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
