@@ -293,3 +293,26 @@ def test_a_project_loads_again_after_it_was_mended(tmp_path):
     fails(tmp_path, "x = 1 / 0")
 
     assert load(tmp_path, FETCH).handler is not None
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ("Limits(idel=timedelta(1))", "unexpected keyword argument 'idel'"),
+        ("Limits(idle=timedelta(0))", "Limits.idle must be positive"),
+        ("Limits(queue=-1)", "Limits.queue must be positive, not -1"),
+        ("Limits(queue=2.5)", "Limits.queue must be of type int, not float; write queue=10_000"),
+        ("{'queue': 3}", "Room.limits is dict, not Limits"),
+    ],
+)
+def test_api_44_limits_that_are_none_are_an_error_at_load_with_the_place(tmp_path, limits, said):
+    source = f"""
+        from datetime import timedelta
+        from perdure import DurableObject, Limits
+        class Room(DurableObject):
+            limits = {limits}
+    """
+    message = fails(tmp_path, source, class_names=("Room",))
+
+    assert said in message
+    assert "Room.limits" in message or "main.py:5" in message

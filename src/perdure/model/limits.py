@@ -68,7 +68,7 @@ class Limits:
 def _check(name: str, value: object, wanted: type, zero: timedelta | int, example: str) -> None:
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise WrongType(
-            what=f"Limits.{name} is a {wanted.__name__}, not {type(value).__name__}",
+            what=f"Limits.{name} must be of type {wanted.__name__}, not {type(value).__name__}",
             next_step=f"write {name}={example}",
         )
     if not value > zero:  # type: ignore[operator]  # of the wanted type, as just checked

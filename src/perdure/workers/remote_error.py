@@ -21,8 +21,8 @@ from perdure.model.value import as_type, transfer
 from perdure.workers.import_space import plain_name
 from perdure.workers.typed_call import typed_attributes
 
-# Where frames are from that tell a user nothing: this package and the import system.
-_NOT_OF_USERS = (str(Path(__file__).parents[1]), str(importlib.__file__), "<frozen importlib")
+# Where frames are from that tell a user nothing: this package, the import system, and what dataclasses generate.
+_NOT_OF_USERS = (str(Path(__file__).parents[1]), str(importlib.__file__), "<frozen importlib", "<string>")
 
 # What these keep outside of `args` and `__dict__`; a value that can't cross is left out, the exception crosses
 # without it.
