@@ -4,6 +4,7 @@ A body is None, bytes, or a stream of chunks; whoever takes it (a reader, anothe
 good, and the second to come gets BodyUsed instead of nothing. See tests/web/test_body.py.
 """
 
+import inspect
 from builtins import bytes as _bytes
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any, Self, TypeAlias, TypeVar
@@ -223,7 +224,10 @@ def content_of(body: Body) -> tuple[Content, str | None]:
         return _Chunks(aiter(body)), None
     raise WrongType(
         what=f"a body cannot be {type(body).__name__}",
-        next_step="use str, bytes, FormData or an async iterable of them; Response.from_json(...) for JSON",
+        why="a body is str, bytes, FormData or an async iterable of these",
+        next_step="await it first"
+        if inspect.isawaitable(body)
+        else "use Response.from_json(...) for JSON, str(...) for text",
     )
 
 

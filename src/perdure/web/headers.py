@@ -39,7 +39,9 @@ class Headers(MutableMapping[str, str]):
             return
         if isinstance(init, str | bytes):
             raise WrongType(
-                what=f"headers cannot be made of {type(init).__name__}", next_step='write {"content-type": "text/html"}'
+                what=f"headers cannot be made of {type(init).__name__}",
+                why="each has a name and a value",
+                next_step='write {"content-type": "text/html"}',
             )
         pairs = cast("Mapping[str, str]", init).items() if isinstance(init, Mapping) else init
         for name, value in pairs:
@@ -140,7 +142,11 @@ class Headers(MutableMapping[str, str]):
 
 def _lower(name: str) -> str:
     if not isinstance(name, str):
-        raise WrongType(what=f"a header's name is a str, not {type(name).__name__}")
+        raise WrongType(
+            what=f"a header's name is a str, not {type(name).__name__}",
+            why="headers are found by their names",
+            next_step='write headers["content-type"]',
+        )
     return name.lower()
 
 
@@ -154,6 +160,7 @@ def _checked_value(name: str, value: str) -> str:
     if not isinstance(value, str):
         raise WrongType(
             what=f"the header {name!r} cannot be {type(value).__name__}",
+            why="a header's value is text",
             next_step=f"write str({value!r}) if that is meant",
         )
     value = value.strip(_BLANKS)

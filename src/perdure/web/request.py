@@ -226,4 +226,8 @@ class Request(Message):
 
 def _refuse_bodyless(method: str, content: Content) -> None:
     if content is not None and method in BODYLESS:
-        raise WrongType(what=f"a {method} request has no body", next_step='say method="POST", or leave the body out')
+        raise WrongType(
+            what=f"a {method} request has no body",
+            why="servers and caches on the way ignore or refuse one",
+            next_step='say method="POST", or leave the body out',
+        )

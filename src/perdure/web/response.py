@@ -43,11 +43,19 @@ class Response(Message):
         if type(status) is not int:
             status = _number(status)
         if not 200 <= status <= 599:
-            raise WrongValue(what=f"a response cannot have the status {status}", next_step="use 200 to 599")
+            raise WrongValue(
+                what=f"a response cannot have the status {status}",
+                why="below 200 are steps on the way, and nothing is defined from 600 on",
+                next_step="use 200 to 599",
+            )
         content, implied_type = content_of(body)
         if status in NULL_BODY_STATUSES and content is not None:
             if content != b"":
-                raise WrongType(what=f"a response with status {status} has no body", next_step="pass None")
+                raise WrongType(
+                    what=f"a response with status {status} has no body",
+                    why="HTTP has no place for one there, and clients would take it for the next response",
+                    next_step="pass None, or use status 200",
+                )
             content = implied_type = None
         if status_text and not (status_text.isprintable() and status_text.isascii()):
             raise WrongType(what=f"{status_text!r} cannot be a status text", next_step="use printable ASCII")
@@ -110,7 +118,11 @@ class Response(Message):
         """A redirect to an absolute URL. WrongValue for a status other than 301, 302, 303, 307 and 308."""
         number = _number(status)
         if number not in _REDIRECTS:
-            raise WrongValue(what=f"{number} is no redirect", next_step="use 301, 302, 303, 307 or 308")
+            raise WrongValue(
+                what=f"{number} is no redirect",
+                why="no client follows the location of another status",
+                next_step="use 301, 302, 303, 307 or 308",
+            )
         response = Response(None, number, headers={"location": normal_url(url)})
         response._headers = response.headers.frozen()
         return response
@@ -172,5 +184,9 @@ class Response(Message):
 
 def _number(status: int | HTTPStatus) -> int:
     if isinstance(status, bool) or not isinstance(status, int):
-        raise WrongType(what=f"a status is an int, not {type(status).__name__}")
+        raise WrongType(
+            what=f"a status is an int, not {type(status).__name__}",
+            why="it is one of HTTP's numbers",
+            next_step="write 404 or HTTPStatus.NOT_FOUND",
+        )
     return int(status)

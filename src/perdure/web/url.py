@@ -31,7 +31,7 @@ def normal_url(text: str) -> str:
         raise WrongType(
             what=f"{text!r} is not a URL of http or https",
             why="it must be absolute and valid",
-            next_step="write https://host/path",
+            next_step=f"write https://host{text}" if text.startswith("/") else "write https://host/path",
         )
     return parsed.href
 
