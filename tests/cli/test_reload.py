@@ -125,6 +125,26 @@ def test_an_edit_of_the_configuration_is_checked_and_its_bindings_are_shown_agai
     assert dev.get("/greeting").text == "bonjour"
 
 
+def test_an_env_that_the_code_does_not_fit_leaves_the_old_code_serving(project, dev):
+    main = (project / "main.py").read_text()
+    annotated = "from perdure import Env\nclass Wanted(Env):\n    MISSING: str\n" + main
+    (project / "main.py").write_text(annotated.replace("fetch(request, env)", "fetch(request, env: Wanted)"))
+    dev.wait_line("^error: not reloaded")
+
+    assert dev.get("/version").text == "1"
+    assert "MISSING" in dev.said
+
+
+def test_migrations_that_do_not_fit_the_data_leave_the_old_code_serving(project, dev):
+    dev.post("/", "kept")
+    config = (project / "wrangler.toml").read_text()
+    (project / "wrangler.toml").write_text(config.replace('tag = "v1"', 'tag = "v7"'))
+    dev.wait_line("^error: not reloaded")
+
+    assert dev.get("/").text == "kept"
+    assert "v1" in dev.said
+
+
 def test_a_child_that_dies_is_said_and_the_next_request_starts_another(dev):
     dev.post("/", "kept")
     with pytest.raises(httpx.HTTPError):

@@ -36,6 +36,10 @@ class Succession:
     def introduces(self) -> bool:
         return bool(self._start["introduce"])
 
+    @property
+    def replaces(self) -> bool:
+        return bool(self._start["listening"])
+
     @contextmanager
     def stop(self) -> Iterator[StopSignal]:
         # Ctrl-C reaches the whole group, and the parent decides what it means.

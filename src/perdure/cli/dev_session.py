@@ -7,6 +7,7 @@ tests/cli/test_dev_session.py and tests/host/.
 
 import asyncio
 import dataclasses
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -34,6 +35,7 @@ from perdure.host.host import Host
 from perdure.host.local_api import LocalApi
 from perdure.host.loop import new_loop, raise_open_files_limit, share_interpreter_often
 from perdure.host.mask import Mask
+from perdure.host.rehearsal import rehearse
 from perdure.host.version import VERSION
 from perdure.host.watchdog import Watchdog
 from perdure.model.errors import ConfigError, PerdureError, WrongValue
@@ -51,6 +53,10 @@ class Place(Protocol):
     @property
     def introduces(self) -> bool:
         """Whether it says what the project is and has."""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether another process serves until this one can."""
 
     def stop(self) -> AbstractContextManager[StopSignal]:
         """Set, inside the block, once it should end."""
@@ -75,6 +81,7 @@ class Alone:
     """The place of the only process there is."""
 
     introduces = True
+    replaces = False
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -164,8 +171,11 @@ class DevSession:
         assignment = Assignment.of_project(project)
         try:
             self._watch(project)
+            clock, data_folder = RealClock(), self._data_folder(project)
+            if self._place.replaces:
+                rehearse(assignment, data_folder, clock=clock, random_bytes=os.urandom)
             await self._place.wait_turn()
-            return await Host.run(lambda: assignment, self._data_folder(project), clock=RealClock())
+            return await Host.run(lambda: assignment, data_folder, clock=clock)
         except BaseException:
             assignment.program.modules.close()
             raise

@@ -5,6 +5,7 @@ migration change in one transaction, together with its tag. See tests/store/test
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,20 @@ class Catalog:
             why=f"{type(error).__name__}: {error}",
             next_step="check the disk and the file's permissions, then start again",
         )
+
+
+def peek(folder: Path, worker: str) -> tuple[list[str], str | None] | None:
+    """A Worker's classes and its tag in a folder that another process may have open; None if they cannot be told.
+
+    Writes nothing and waits for nobody. What it gives may be old when it is used: for a forecast, never for a decision.
+    """
+    try:
+        with closing(apsw.Connection(str(folder / DATABASE), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            classes = connection.execute("SELECT class FROM namespace WHERE worker = ?", (worker,)).fetchall()
+            tags = connection.execute("SELECT tag FROM migration WHERE worker = ?", (worker,)).fetchall()
+    except apsw.Error:
+        return None
+    return [name for (name,) in classes], tags[0][0] if tags else None
 
 
 def _out_of_the_way(renames: list[tuple[str, str]]) -> list[tuple[str, str]]:
