@@ -1,7 +1,8 @@
 """A traceback as the author of the project needs it: the frames of the project, without those of Perdure and the loop.
 
 Must stay true: an exception is never shown without its type and text; when none of its frames is the project's, all are
-shown, because then the fault may be ours; an error of Perdure's own says all in its text, also about what it came from. See tests/cli/test_user_frames.py."""
+shown, because then the fault may be ours; an error of Perdure's own says all in its text, also about what it came from.
+See tests/cli/test_user_frames.py."""
 
 import traceback
 from collections.abc import Iterator
