@@ -44,7 +44,9 @@ def commented(data):
 
 
 def block(data):
-    return "# /// wrangler\n" + "".join(f"# {line}\n" for line in as_toml(data).removesuffix("\n").split("\n")) + "# ///\n"
+    return (
+        "# /// wrangler\n" + "".join(f"# {line}\n" for line in as_toml(data).removesuffix("\n").split("\n")) + "# ///\n"
+    )
 
 
 WRITERS = {
@@ -168,7 +170,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from([*DATA, "build", "nmae"]), VALUES, max_size=4))
 def test_any_json_gives_a_project_or_problems_with_a_place(folder, data):
     folder.write("wrangler.json", json.dumps(data))

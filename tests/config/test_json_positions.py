@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from perdure.config.json_format import JsonFormat
 from perdure.config.json_positions import scan
-from perdure.config.json_text import JsonFormat
 
 TEXT = """\
 // "not": "a key"

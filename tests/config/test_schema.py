@@ -67,7 +67,7 @@ def test_a_configuration_that_is_right_is_taken(data):
     VALIDATOR.validate(data)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(configurations())
 def test_any_configuration_that_is_read_without_a_problem_is_taken(folder, data):
     data = {key: value for key, value in data.items() if key in KEYS}

@@ -3,7 +3,8 @@
 import json5
 import pytest
 
-from perdure.config.json_text import JsonFormat, parse_json
+from perdure.config.json_format import JsonFormat
+from perdure.config.json_text import parse_json
 from perdure.config.pyproject import TABLE, parse_pyproject
 from perdure.config.snippet import Entry, Line, Section, Value
 from perdure.config.toml_text import TomlFormat, parse_toml

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from dotenv.parser import parse_stream
 from dotenv.variables import Variable, parse_variables
 
+# Names in values of names in values: more than anybody follows by eye, and few enough that doublings stay small.
+NESTED_MAX = 16
+
 
 @dataclass(frozen=True, slots=True)
 class DotenvText:
@@ -53,7 +56,7 @@ def expand(values: Mapping[str, str], around: Mapping[str, str]) -> tuple[dict[s
         for part in parse_variables(values[name]):
             if not isinstance(part, Variable):
                 text += part.resolve({})
-            elif part.name in values and part.name not in on_the_way:
+            elif part.name in values and part.name not in on_the_way and len(on_the_way) < NESTED_MAX:
                 text += expanded(part.name, (*on_the_way, part.name))
             elif part.name in around:
                 text += around[part.name]

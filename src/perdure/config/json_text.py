@@ -4,17 +4,14 @@ Must stay true: `.json` and `.jsonc` are read alike (CFG-4); a text that cannot 
 of that line and what to type instead. See tests/config/test_json_syntax.py.
 """
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import json5
 
 from perdure.config.json_positions import JsonPositions, scan
 from perdure.config.key_path import KeyPath, key_text
-from perdure.config.snippet import Entry, Line, Section, Snippet, Value
 from perdure.config.syntax_problem import SyntaxProblem, marked
 
 _PLACE = re.compile(r"^<string>:(\d+) (.*) at column (\d+)$", re.DOTALL)
@@ -37,45 +34,6 @@ def parse_json(text: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
         raise SyntaxProblem("a configuration is an object", line=1, fix="begin and end the file with", snippet="{\n}")
     _refuse_twins(positions, text)
     return _whole_characters(data, (), positions), positions.lines
-
-
-@dataclass(frozen=True, slots=True)
-class JsonFormat:
-    """JSON, with or without comments."""
-
-    table: str = "an object { }"
-    root_place: str = "between the outermost { and }"
-
-    def value(self, value: object) -> str:
-        return json.dumps(value, ensure_ascii=False, default=str)
-
-    def lines(self, snippet: Snippet) -> Sequence[str]:
-        match snippet:
-            case Line(key, value):
-                return [f"{self.value(key)}: {self.value(value)},"]
-            case Value(value):
-                return [self.value(value)]
-            case Entry(key, value, is_first=False):
-                return [f"{self.value(value)},"]
-            case Entry(key, value):
-                return self._spread(key, [value])
-            case Section(key, value):
-                return self._spread(key, value)
-
-    def stray(self, section: str) -> str:
-        return f"stands inside `{section}`"
-
-    def entry_place(self, key: str, *, is_first: bool) -> str:
-        return self.root_place if is_first else f"at the end of the list `{key}`"
-
-    def _spread(self, key: str, value: object) -> list[str]:
-        """A key with what is below it: tables of a list in one line each, all else below each other."""
-        if isinstance(value, Mapping):
-            inner = [line for name, each in value.items() for line in self._spread(name, each)]
-            return [f"{self.value(key)}: {{", *(f"  {line}" for line in inner), "},"]
-        if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            return [f"{self.value(key)}: [", *(f"  {self.value(each)}," for each in value), "],"]
-        return [f"{self.value(key)}: {self.value(value)},"]
 
 
 def _refuse_twins(positions: JsonPositions, text: str) -> None:

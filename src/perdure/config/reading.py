@@ -4,18 +4,24 @@ Must stay true: whatever is in the file, the answer is a Document or a ConfigErr
 tests/config/test_formats.py.
 """
 
+import importlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from perdure.config.document import Document
 from perdure.config.identity import slug
 from perdure.config.inline_block import LINE_PREFIX, parse_inline_block
-from perdure.config.json_text import JsonFormat, parse_json
+from perdure.config.json_format import JsonFormat
+from perdure.config.key_path import KeyPath
 from perdure.config.problem import INDENT, Problem, Severity
 from perdure.config.pyproject import PYPROJECT_NAME, TABLE, parse_pyproject
 from perdure.config.syntax_problem import SyntaxProblem
 from perdure.config.text_file import read_text
 from perdure.config.toml_text import TomlFormat, parse_toml
 from perdure.model.errors import ConfigError
+
+_Parse = Callable[[str], tuple[dict[str, Any], Mapping[KeyPath, int]]]
 
 
 def read_document(file: Path, *, shown: str) -> Document:
@@ -40,10 +46,16 @@ def _parsed(file: Path, shown: str, text: str) -> Document:
         data, lines = parse_inline_block(text, name=slug(file.stem))
         return Document(file, shown, data, lines, TomlFormat(line_prefix=LINE_PREFIX), default_main=file.name)
     if file.suffix in (".json", ".jsonc"):
-        data, lines = parse_json(text)
+        data, lines = _parse_json(text)
         return Document(file, shown, data, lines, JsonFormat())
     if file.name == PYPROJECT_NAME:
         data, lines = parse_pyproject(text)
         return Document(file, shown, data, lines, TomlFormat(TABLE), within=TABLE)
     data, lines = parse_toml(text)
     return Document(file, shown, data, lines, TomlFormat())
+
+
+def _parse_json(text: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
+    # Imported when there is JSON: its parser takes longer to import than most configurations to read.
+    parse: _Parse = importlib.import_module("perdure.config.json_text").parse_json
+    return parse(text)

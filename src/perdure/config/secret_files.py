@@ -4,12 +4,12 @@ Must stay true: no message has a value in it; where the configuration says which
 name stands for one thing only. See tests/config/test_secrets.py.
 """
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from perdure.config.dotenv_text import expand, parse_dotenv
 from perdure.config.git_ignore import is_ignored, repository_of
 from perdure.config.problem import Findings, Problem, Severity
 from perdure.config.reading import syntax_error
@@ -20,7 +20,11 @@ from perdure.config.text_file import read_text
 from perdure.model.errors import ConfigError
 from perdure.model.secret import Secret
 
+if TYPE_CHECKING:
+    from perdure.config.dotenv_text import DotenvText
+
 _EXAMPLE = Section("secrets", {"required": ["API_KEY"]})
+_Expand = Callable[[Mapping[str, str], Mapping[str, str]], tuple[dict[str, str], list[str]]]
 # The names are those of the tool whose files these are, so that one setting serves both.
 _DOTENV_SWITCH = "CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV"
 _PROCESS_SWITCH = "CLOUDFLARE_INCLUDE_PROCESS_ENV"
@@ -86,8 +90,8 @@ def read_secrets(
     for file in files:
         _read_file(file, place, read, findings)
     joined = _process_values(place, required, names) if is_expanded and not place.env_files else {}
-    if is_expanded:
-        read.values, unknown = expand(read.values, joined)
+    if is_expanded and files:
+        read.values, unknown = _expand(read.values, joined)
         _warn_of_unknown(files, place, unknown, findings)
     _refuse_clashes(read, names, findings)
     for name, value in {**read.values, **joined}.items():
@@ -129,7 +133,7 @@ def _files_of(place: SecretPlace, secrets: Secrets) -> tuple[list[Path], bool]:
 def _read_file(file: Path, place: SecretPlace, read: _Read, findings: Findings) -> None:
     shown = _shown(file, place.start)
     try:
-        found = parse_dotenv(read_text(file))
+        found = _parse(read_text(file))
     except SyntaxProblem as problem:
         findings.elsewhere(syntax_error(shown, problem))
         return
@@ -184,3 +188,17 @@ def _warn_of_missing(required: Sequence[str], secrets: Secrets, files: Sequence[
 
 def _shown(file: Path, start: Path) -> str:
     return str(file.relative_to(start)) if file.is_relative_to(start) else str(file)
+
+
+# Both from a module that is imported when there is such a file: most projects begin without one, and its parser takes
+# longer to import than most configurations to read.
+
+
+def _parse(text: str) -> "DotenvText":
+    parse: Callable[[str], DotenvText] = importlib.import_module("perdure.config.dotenv_text").parse_dotenv
+    return parse(text)
+
+
+def _expand(values: Mapping[str, str], around: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    expand: _Expand = importlib.import_module("perdure.config.dotenv_text").expand
+    return expand(values, around)
