@@ -15,6 +15,7 @@ from perdure.cli.init_project import Template, template_files, write_project
 from perdure.cli.main import app
 from perdure.config import load_project
 from perdure.model.errors import WrongValue
+from tests.host.dev_process import DevProcess
 
 
 @pytest.fixture
@@ -50,8 +51,9 @@ def test_a_new_project_passes_check_types_and_its_own_test(perdure, tmp_path, te
 
     checked = perdure("check", "--strict", "-c", "hits")
     tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "error"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"],
         cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
     )
@@ -62,7 +64,26 @@ def test_a_new_project_passes_check_types_and_its_own_test(perdure, tmp_path, te
         assert perdure("types", "--check", "-c", "hits").exit_code == ExitCode.OK
 
 
+@pytest.mark.parametrize(
+    ("template", "path", "answers"),
+    [
+        (Template.BASIC, "/notes", ["nothing stored here\n"]),
+        (Template.TYPED, "/hits/increment", ["1\n", "2\n", "3\n"]),
+        (Template.PACKAGES, "/wedding", ["[]"]),
+    ],
+)
+def test_a_new_project_is_served_as_it_is(perdure, tmp_path, template, path, answers):
+    perdure("init", "hits", "--template", template.value)
+
+    with DevProcess(tmp_path / "hits") as dev:
+        dev.wait_ready()
+
+        assert [dev.get(path).text for _ in answers] == answers
+        assert not dev.problems
+
+
 def test_new_projects_pass_mypy_in_strict_mode(perdure, tmp_path):
+    pytest.importorskip("mypy", reason="one interpreter that has the type checkers is enough")
     said = {}
     for template in Template:  # one by one: their modules have the same names
         perdure("init", template.value, "--template", template.value)
@@ -76,6 +97,7 @@ def test_new_projects_pass_mypy_in_strict_mode(perdure, tmp_path):
 
 
 def test_new_projects_pass_pyright_in_strict_mode(perdure, tmp_path):
+    pytest.importorskip("pyright", reason="one interpreter that has the type checkers is enough")
     for template in Template:
         perdure("init", template.value, "--template", template.value)
     folders = [{"root": template.value, "extraPaths": [f"{template.value}/src"]} for template in Template]

@@ -53,14 +53,14 @@ def test_what_cannot_be_understood_exits_2(perdure, arguments):
 
 
 def test_no_project_here_exits_3(perdure):
-    result = perdure("dev")
+    result = perdure("dev", "--no-reload")
 
     assert result.exit_code == ExitCode.CONFIG
     assert "wrangler.toml" in result.output
 
 
 def test_a_configuration_that_does_not_exist_exits_3(perdure):
-    result = perdure("dev", "-c", "nowhere.toml")
+    result = perdure("dev", "--no-reload", "-c", "nowhere.toml")
 
     assert result.exit_code == ExitCode.CONFIG
     assert "nowhere.toml" in result.output
@@ -71,7 +71,7 @@ def test_all_problems_of_a_configuration_are_shown_and_it_exits_3(perdure, tmp_p
         'name = 7\nmain = "main.py"\ndurable_objects.bindings = [{ name = "A" }, { class_name = "B" }]\n'
     )
 
-    result = perdure("dev")
+    result = perdure("dev", "--no-reload")
 
     assert result.exit_code == ExitCode.CONFIG
     assert sum(line.startswith("  - ") for line in result.output.splitlines()) >= 3
@@ -81,7 +81,7 @@ def test_all_problems_of_a_configuration_are_shown_and_it_exits_3(perdure, tmp_p
 def test_code_that_cannot_be_loaded_exits_1(perdure, tmp_path):
     write_project(tmp_path, "raise ValueError('not yet')", classes=())
 
-    result = perdure("dev", "--port", "0")
+    result = perdure("dev", "--no-reload", "--port", "0")
 
     assert result.exit_code == ExitCode.ERROR
     assert "ValueError: not yet" in result.output
@@ -92,7 +92,7 @@ def test_a_port_that_is_taken_exits_1_and_says_by_whom_and_what_to_do(perdure, t
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        result = perdure("dev", "--port", str(port))
+        result = perdure("dev", "--no-reload", "--port", str(port))
 
     assert result.exit_code == ExitCode.ERROR
     assert f"port {port} of 127.0.0.1 is taken" in result.output
@@ -103,7 +103,7 @@ def test_a_port_that_is_taken_exits_1_and_says_by_whom_and_what_to_do(perdure, t
 def test_a_certificate_that_cannot_be_read_exits_3(perdure, tmp_path):
     write_project(tmp_path)
 
-    result = perdure("dev", "--port", "0", "--cert", "none.pem", "--key", "none.pem")
+    result = perdure("dev", "--no-reload", "--port", "0", "--cert", "none.pem", "--key", "none.pem")
 
     assert result.exit_code == ExitCode.CONFIG
     assert "--cert" in result.output
