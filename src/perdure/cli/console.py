@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 import typer
 
@@ -23,6 +23,9 @@ STATUS_COLOURS = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
 
 class Console:
     """The standard streams of this process, as a command uses them."""
+
+    for_programs: ClassVar[bool] = False
+    """Whether a program reads it, to which a line in another form is noise."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self._out = out or sys.stdout

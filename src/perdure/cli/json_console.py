@@ -11,7 +11,7 @@ import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -27,6 +27,8 @@ _FIELDS = (("class", "perdure_class"), ("object", "perdure_object"), ("request",
 
 class JsonConsole(Console):
     """A console for programs. Blank lines, which space out what people read, are left out."""
+
+    for_programs: ClassVar[bool] = True
 
     @override
     def line(self, text: str = "") -> None:

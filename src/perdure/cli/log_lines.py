@@ -33,7 +33,7 @@ class LogLines(logging.Handler):
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             undo.enter_context(marked_records())
-            undo.enter_context(prints_as_records())
+            undo.enter_context(prints_as_records(everybodys=self._console.for_programs))
             self._take_ours(undo)
             self._take_what_nobody_else_shows(undo)
             self._undo = undo.pop_all()

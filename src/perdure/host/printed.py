@@ -39,10 +39,16 @@ class _PartialLine:
 class PrintedLines:
     """Stands for the standard output: a stream that passes to `stream` what objects and Workers did not write."""
 
-    def __init__(self, stream: TextIO, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """loop: where lines without an end are looked after; without it they wait for `flush` or `close_lines`."""
+    def __init__(
+        self, stream: TextIO, loop: asyncio.AbstractEventLoop | None = None, *, everybodys: bool = False
+    ) -> None:
+        """loop: where lines without an end are looked after; without it they wait for `flush` or `close_lines`.
+
+        everybodys: other code's prints become records too, of no object.
+        """
         self._stream = stream
         self._loop = loop
+        self._everybodys = everybodys
         self._lock = threading.RLock()
         self._partial: dict[tuple[object, int], _PartialLine] = {}
         self._timer_set = False
@@ -51,7 +57,11 @@ class PrintedLines:
     def write(self, text: str) -> int:
         caller = sys._getframe(1).f_globals.get("__name__")
         writer = CURRENT.get() or ORIGIN.get()
-        if writer is None or caller in _TERMINAL_MODULES or getattr(self._telling, "now", False):
+        if (
+            (writer is None and not self._everybodys)
+            or caller in _TERMINAL_MODULES
+            or getattr(self._telling, "now", False)
+        ):
             return self._stream.write(text)
         key = (writer, threading.get_ident())
         *whole, rest = text.split("\n")
@@ -79,12 +89,10 @@ class PrintedLines:
 
     def flush(self) -> None:
         """As streams do; and a line that the running code has begun is said as it is."""
-        writer = CURRENT.get() or ORIGIN.get()
-        if writer is not None:
-            with self._lock:
-                begun = self._partial.pop((writer, threading.get_ident()), None)
-            if begun is not None:
-                self._tell(begun.text, level_up=3)
+        with self._lock:
+            begun = self._partial.pop((CURRENT.get() or ORIGIN.get(), threading.get_ident()), None)
+        if begun is not None:
+            self._tell(begun.text, level_up=3)
         self._stream.flush()
 
     def close_lines(self) -> None:
@@ -119,13 +127,15 @@ class PrintedLines:
 
 
 @contextmanager
-def prints_as_records() -> Iterator[None]:
+def prints_as_records(*, everybodys: bool = False) -> Iterator[None]:
     """Within the block `sys.stdout` is a PrintedLines, and `perdure.print` says what it is told.
+
+    everybodys: also what neither objects nor Workers print.
 
     Only for processes that Perdure starts itself: embedded, print stays print.
     """
     before, level = sys.stdout, _log.level
-    lines = PrintedLines(before, _running_loop())
+    lines = PrintedLines(before, _running_loop(), everybodys=everybodys)
     sys.stdout = cast(TextIO, lines)
     _log.setLevel(logging.INFO)
     try:
