@@ -166,6 +166,21 @@ def test_an_idle_store_closes_its_connections_and_opens_them_when_used(world):
     assert world.store.durable == world.store.next_position - 1
 
 
+def test_a_store_that_only_answered_reads_after_its_rest_rests_again(world):
+    world.register(A, 1, k=b"v")
+    world.quiet()
+    world.store.rest()
+    world.settle()
+
+    value = world.store.get(1, "k")
+    awake = not world.store.resting
+    world.store.rest()
+    world.settle()
+
+    assert (value, awake) == (b"v", True)
+    assert world.store.resting
+
+
 def test_a_store_with_something_to_do_does_not_rest(world):
     world.put(A, 1, k=b"v")
 

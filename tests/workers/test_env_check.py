@@ -91,7 +91,7 @@ def test_api_9_everything_that_is_missing_or_of_another_kind_is_said_at_once(wor
     assert "env.COUNTER (HitsEnv, main.py:19) is annotated Namespace[Counter] and is a JSON variable (int)" in said
     assert '[[durable_objects.bindings]]\n    name = "COUNTER"\n    class_name = "Counter"' in said
     assert "env.GREETING (HitsEnv, main.py:20) is not bound; did you mean 'GRETING'? Else add to wrangler.toml" in said
-    assert '[vars]\n    GREETING = "..."' in said
+    assert 'under [vars]:\n    GREETING = "..."' in said
     assert "env.LIMIT (HitsEnv, main.py:21) is annotated int and is the text 'many'" in said
     assert "env.SITE (HitsEnv, main.py:22) is annotated Site" in said
     assert "$.title" in said
@@ -210,5 +210,9 @@ def test_a_worker_without_a_configuration_is_told_what_to_give(world, tmp_path):
 
     assert "the class Room to `objects=`, under the name ROOM" in str(in_code.value)
     assert '`env={"WORD": "..."}`' in str(in_code.value)
+    with pytest.raises(EnvMismatch) as in_pyproject:
+        fit({}, (E,), config=tmp_path / "pyproject.toml")
+    assert "[[tool.perdure.durable_objects.bindings]]" in str(in_pyproject.value)
+    assert 'under [tool.perdure.vars]:\n    WORD = "..."' in str(in_pyproject.value)
     assert '"durable_objects": { "bindings": [{"name": "ROOM", "class_name": "Room"}] }' in str(in_json.value)
     assert '"vars": { "WORD": "..." } to wrangler.jsonc' in str(in_json.value)

@@ -26,6 +26,10 @@ class Connections:
         self._reader: Reader | None = files.reader
         self._background: Reader | None = files.background
 
+    @property
+    def none_open(self) -> bool:
+        return self.writer is None and self._reader is None and self._background is None
+
     def adopt(self, files: Files) -> None:
         """These are the connections from now on; those that were opened one by one meanwhile stay."""
         self.writer = files.writer

@@ -438,7 +438,7 @@ class Upkeep:
 
     @property
     def resting(self) -> bool:
-        return self.connections.writer is None and not self._busy and not self._halted
+        return self.connections.none_open and not self._busy and not self._halted
 
     def rest(self) -> None:
         """Closes the connections if nothing is going on."""

@@ -138,7 +138,11 @@ def _to_add(wanted: Wanted, config: Path | None) -> str:
         if config.suffix in (".json", ".jsonc"):
             binding = json.dumps({"name": name, "class_name": class_name})
             return f'"durable_objects": {{ "bindings": [{binding}] }} to {config.name}'
-        lines = ("[[durable_objects.bindings]]", f'name = "{name}"', f'class_name = "{class_name}"')
+        lines = (
+            f"[[{_section(config, 'durable_objects.bindings')}]]",
+            f'name = "{name}"',
+            f'class_name = "{class_name}"',
+        )
         return f"to {config.name}:" + "".join(f"\n    {line}" for line in lines)
     example = '"..."' if wanted.type is str else _EXAMPLES.get(getattr(wanted.type, "__origin__", wanted.type), "...")
     if config is None:
@@ -147,7 +151,11 @@ def _to_add(wanted: Wanted, config: Path | None) -> str:
         return f"the line {name}=... to `.dev.vars`"
     if config.suffix in (".json", ".jsonc"):
         return f'"vars": {{ "{name}": {example} }} to {config.name}'
-    return f"to {config.name}:\n    [vars]\n    {name} = {example}"
+    return f"to {config.name}, under [{_section(config, 'vars')}]:\n    {name} = {example}"
+
+
+def _section(config: Path, name: str) -> str:
+    return f"tool.perdure.{name}" if config.name == "pyproject.toml" else name
 
 
 def _place(wanted: Wanted) -> str:
