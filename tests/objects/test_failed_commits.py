@@ -52,7 +52,7 @@ def test_scenario_14_a_failed_unconfirmed_write_resets_the_object_all_the_same(w
         made = plain.instance.object
         world.disk.fails_with = full()
         assert (
-            await plain.call(lambda self: self.storage.put("a", "new", allow_unconfirmed=True) and "at once")
+            await plain.call(lambda self: (self.storage.put("a", "new", allow_unconfirmed=True), "at once")[1])
             == "at once"
         )
         await settle()

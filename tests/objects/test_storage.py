@@ -273,7 +273,7 @@ def test_delete_all_drops_everything_and_the_next_write_begins_anew(world: World
 def test_delete_all_and_a_write_in_one_step_are_one_unit(world: World):
     async def scenario():
         plain = await world.get(Plain)
-        await plain.call(lambda self: self.storage.put({"a": 1, "b": 2}) and None)
+        await plain.call(lambda self: self.storage.put({"a": 1, "b": 2}).result())
         before = world.store_of(plain).counters().entries
 
         def method(self):

@@ -4,6 +4,7 @@ Must stay true: nothing that asyncio, or Python's own printing, does with an awa
 these methods, or they would take the mistake for an allowed use. See tests/mistakes/test_forgotten_await.py.
 """
 
+import sys
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Never
@@ -13,7 +14,6 @@ from perdure.model.errors import WrongType
 _ARITHMETIC: Final = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
 _IN_PLACE_OF: Final = MappingProxyType(
     {
-        "__bool__": ("as a condition", "if await ...:"),
         "__iter__": ("in a loop", "for each in await ...:"),
         "__len__": ("for its length", "len(await ...)"),
         "__contains__": ("as a container", "x in await ..."),
@@ -63,5 +63,11 @@ class AwaitFirst:
             if isinstance(other, _RESULTS):
                 _refuse("in a comparison", "(await ...) == x")
             return NotImplemented
+
+        def __bool__(self) -> bool:
+            # From 3.12 on, showing a task asks whether it has a coroutine.
+            if sys._getframe(1).f_globals.get("__name__") == "asyncio.base_tasks":
+                return True
+            _refuse("as a condition", "if await ...:")
 
         __hash__ = object.__hash__
