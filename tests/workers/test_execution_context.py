@@ -107,7 +107,7 @@ def test_an_operation_or_a_future_may_be_waited_for_as_well(caplog):
 
 def test_what_is_no_awaitable_is_refused_with_the_right_call():
     async def scenario(background, ctx):
-        with pytest.raises(WrongType, match="takes an awaitable, not function; call the function"):
+        with pytest.raises(WrongType, match="takes an awaitable, not function: .*; call the function"):
             ctx.wait_until(run)
 
     run(scenario)

@@ -66,6 +66,7 @@ class State:
             raise WrongType(
                 what=f"wait_until() takes an awaitable, not {type(aw).__name__}",
                 where=self._instance.label,
+                why="it waits for work that has been started",
                 next_step="call the function: `ctx.wait_until(self.refresh())`",
             )
         if isinstance(aw, asyncio.Future):
@@ -103,6 +104,7 @@ class State:
             raise WrongType(
                 what=f"block_concurrency_while() takes a function, not {type(fn).__name__}",
                 where=self._instance.label,
+                why="the function starts when the running step ends",
                 next_step="pass the function itself: `ctx.block_concurrency_while(self.load)`",
             )
         return block_concurrency_while(self._instance, fn)

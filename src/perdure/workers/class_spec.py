@@ -75,6 +75,16 @@ class ClassSpec:
             )
         return found
 
+    def cannot_answer(self, what: str) -> NoHandler:
+        """A request came, and the class has no `fetch`."""
+        near = difflib.get_close_matches("fetch", sorted(self.methods), n=1)
+        rename = f"rename `{near[0]}`, if it was meant, or " if near else ""
+        return NoHandler(
+            what=f"{self.name} cannot answer {what}",
+            why="the class does not define `fetch`",
+            next_step=f"{rename}define `async def fetch(self, request)` in it",
+        )
+
     def _not_found(self, target: object, name: str) -> MethodNotFound:
         known = sorted(self.methods | self.properties)
         near = difflib.get_close_matches(name, known, n=1)

@@ -120,6 +120,7 @@ class ExecutionContext(Origin):
         if not inspect.isawaitable(aw):
             raise WrongType(
                 what=f"wait_until() takes an awaitable, not {type(aw).__name__}",
+                why="it waits for work that has been started",
                 next_step="call the function: `ctx.wait_until(send_metrics())`",
             )
         task = asyncio.ensure_future(aw)

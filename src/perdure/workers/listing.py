@@ -47,11 +47,17 @@ def check_listing(prefix: str, after: str | ObjectId | None, limit: int | None) 
                 next_step="leave it out to list from the start" if value is None else f"pass {kinds}",
             )
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise WrongType(what=f"limit must be an int, not {type(limit).__name__}", where="Namespace.list()")
+        raise WrongType(
+            what=f"limit must be an int, not {type(limit).__name__}",
+            where="Namespace.list()",
+            why="it is how many objects to list at most",
+            next_step="write limit=100",
+        )
     if limit is not None and limit < 1:
         raise WrongValue(
             what=f"limit must be positive, not {limit}",
             where="Namespace.list()",
+            why="it is how many objects to list at most",
             next_step="write `limit=None` to list everything",
         )
     return Listing(prefix, _place(after), limit)

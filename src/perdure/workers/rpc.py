@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from perdure.model.errors import NoHandler
 from perdure.model.value import as_type
 from perdure.objects.event import Event
 from perdure.objects.op import Op
@@ -142,21 +141,17 @@ class Fetch(_Call):
     def run(self, target: object) -> Any:
         hook = self._home.spec.hooks.get("fetch")
         if hook is None:
-            raise NoHandler(
-                what=f"{self._home.spec.name} cannot answer {self.what}",
-                why="the class does not define `fetch`",
-                next_step="define `async def fetch(self, request)` in it",
-            )
+            raise self._home.spec.cannot_answer(self.what)
         return hook.call(target, self._request)
 
-    @property
-    def _label(self) -> str:
-        spec = self._home.spec
-        return f"{spec.name}.{spec.hook('fetch').attribute}"
-
     def pack(self, result: Any) -> Response:
-        response = result if type(result) is Response else as_response(result, self._label)
+        response = result if type(result) is Response else self._as_response(result)
         content = response.take_body()
         if content is not None and not isinstance(content, bytes):
             content = pump(content)  # its chunks come from the object: each passes the gates
         return Response.for_caller(response, self._request, content)
+
+    def _as_response(self, result: Any) -> Response:
+        spec = self._home.spec
+        attribute = spec.hook("fetch").attribute
+        return as_response(result, f"{spec.name}.{attribute}", getattr(spec.cls, attribute))

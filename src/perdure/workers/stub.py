@@ -162,5 +162,6 @@ def stub_of(obj: object, /) -> Stub:
         return obj
     raise WrongType(
         what=f"stub_of() takes a stub, not {type(obj).__name__}",
+        why="it gives the same stub, without the type of its class",
         next_step="pass what a namespace gave: `stub_of(env.ROOMS[name])`",
     )

@@ -96,7 +96,7 @@ class Worker:
                 if type(result) is CoroutineType or isawaitable(result):
                     result = await result
                 if type(result) is not Response:
-                    result = as_response(result, handler.label)
+                    result = as_response(result, handler.label, handler.function)
             return result
         except ObjectAborted as aborted:
             raise ObjectReset(

@@ -95,6 +95,7 @@ class Keyed:
             raise WrongType(
                 what="put() needs a value",
                 where=self._instance.label,
+                why="a key stands for a value",
                 next_step="give put(key, value); None is a value; delete(key) removes",
             )
         else:

@@ -78,8 +78,16 @@ def key_range(where: str, options: ListOptions) -> KeyRange:
 
 def _check_limit(limit: Any, where: str) -> None:
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise WrongType(what=f"limit must be an int, not {type(limit).__name__}", where=where)
+        raise WrongType(
+            what=f"limit must be an int, not {type(limit).__name__}",
+            where=where,
+            why="it is how many keys to list at most",
+            next_step="write limit=100",
+        )
     if limit is not None and limit < 1:
         raise WrongValue(
-            what=f"limit must be positive, not {limit}", where=where, next_step="leave it out to list everything"
+            what=f"limit must be positive, not {limit}",
+            where=where,
+            why="it is how many keys to list at most",
+            next_step="leave it out to list everything",
         )
