@@ -56,7 +56,9 @@ if TYPE_CHECKING:
     from perdure.host.runtime import Runtime
     from perdure.model.object_info import ObjectInfo
     from perdure.model.secret import Secret
+    from perdure.model.value import Value
     from perdure.objects.op import Op
+    from perdure.objects.storage.keys import Keys
     from perdure.objects.storage.kv import SyncKv
     from perdure.objects.storage.storage import Storage
     from perdure.objects.storage.transaction import Transaction
@@ -96,6 +98,7 @@ __all__ = [
     "Headers",
     "HeadersInit",
     "InvalidId",
+    "Keys",
     "Limits",
     "LoadFailed",
     "Map",
@@ -136,6 +139,7 @@ __all__ = [
     "Undefined",
     "UnitTooLarge",
     "UnsupportedValue",
+    "Value",
     "ValueMismatch",
     "WorkerEntrypoint",
     "WrongThread",
@@ -159,6 +163,7 @@ _HOME_OF = {
     "FormData": "perdure.web.form",
     "Headers": "perdure.web.headers",
     "HeadersInit": "perdure.web.headers",
+    "Keys": "perdure.objects.storage.keys",
     "Namespace": "perdure.workers.namespace",
     "Objects": "perdure.host.embedded",
     "ObjectInfo": "perdure.model.object_info",
@@ -175,6 +180,7 @@ _HOME_OF = {
     "Stub": "perdure.workers.stub",
     "SyncKv": "perdure.objects.storage.kv",
     "Transaction": "perdure.objects.storage.transaction",
+    "Value": "perdure.model.value",
     "WorkerEntrypoint": "perdure.workers.entrypoint",
     "asgi": "perdure.host.asgi",
     "monotonic": "perdure.host.clock",

@@ -5,7 +5,12 @@ Enum members as their value, dataclasses, Structs and pydantic models as a dict 
 the class again). See tests/model/test_value_roundtrip.py, test_value_refusals.py and test_value_hostile.py.
 """
 
+from typing import Any, TypeAlias
+
 from perdure.model.value.codec import decode, encode, transfer, transfer_sized
 from perdure.model.value.typed import as_type
 
-__all__ = ["as_type", "decode", "encode", "transfer", "transfer_sized"]
+Value: TypeAlias = Any
+"""What can be stored and sent; checked at run time, since Python has no type for it (docs/values.md)."""
+
+__all__ = ["Value", "as_type", "decode", "encode", "transfer", "transfer_sized"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from perdure.model.errors import WrongType
-from perdure.model.value import decode
+from perdure.model.value import Value, decode
 from perdure.model.value.typed import as_type
 from perdure.objects.op import Op
 from perdure.objects.storage.codec import decode_or, decode_rows, encode_row, encode_rows
@@ -71,9 +71,9 @@ class Keyed:
         return Op(default if data is None else as_type(type_, decode(data), path=f'get_as("{key}")'))
 
     @overload
-    def put(self, key: str, value: Any, *, allow_unconfirmed: bool = False) -> Op[None]: ...
+    def put(self, key: str, value: Value, *, allow_unconfirmed: bool = False) -> Op[None]: ...
     @overload
-    def put(self, entries: Mapping[str, Any], /, *, allow_unconfirmed: bool = False) -> Op[None]: ...
+    def put(self, entries: Mapping[str, Value], /, *, allow_unconfirmed: bool = False) -> Op[None]: ...
     def put(self, key: Any, value: Any = _MISSING, *, allow_unconfirmed: bool = False) -> Op[None]:
         """Store copies: of one value, or of all values of a mapping or none of them.
 

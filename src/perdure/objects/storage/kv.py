@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
-from perdure.model.value import decode
+from perdure.model.value import Value, decode
 from perdure.model.value.typed import as_type
 from perdure.objects.storage.codec import decode_or, encode_row
 from perdure.objects.storage.keys import check_key
@@ -52,7 +52,7 @@ class SyncKv:
         data = instance.rows.get(key)
         return default if data is None else as_type(type_, decode(data), path=f'get_as("{key}")')
 
-    def put(self, key: str, value: Any) -> None:
+    def put(self, key: str, value: Value) -> None:
         """Store a copy of `value` under `key`. Key and value together are at most 2 MiB; durable before anything that
         this object says afterwards leaves it."""
         instance = self._instance
