@@ -1,5 +1,6 @@
 """What git would leave out, compared with git itself."""
 
+import os
 import shutil
 import subprocess
 
@@ -57,26 +58,37 @@ RULES = [
 ]
 
 
+def git(folder, *arguments, text=""):
+    place = {"HOME": str(folder), "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1"}
+    ran = subprocess.run(
+        ["git", *arguments], cwd=folder, env=place, input=text, text=True, capture_output=True, check=False
+    )
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A repository with all these files."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "a" / "b" / "c").mkdir(parents=True)
+    git(folder, "init", "-q")
+    for file in FILES:
+        (folder / file).write_text("")
+    return folder
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="compared with git itself")
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("folder", ["", "a"], ids=["above", "below"])
-def test_a_file_is_left_out_where_git_leaves_it_out(tmp_path, rules, folder):
-    git = {
-        "cwd": tmp_path,
-        "text": True,
-        "capture_output": True,
-        "env": {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-    }
-    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
-    subprocess.run(["git", "init", "-q"], check=True, **git)
-    (tmp_path / folder / ".gitignore").write_text(rules + "\n")
-    for file in FILES:
-        (tmp_path / file).write_text("")
+def test_a_file_is_left_out_where_git_leaves_it_out(repository, rules, folder):
+    file = repository / folder / ".gitignore"
+    file.write_text(rules + "\n")
 
-    found = {file for file in FILES if is_ignored(tmp_path / file, tmp_path)}
+    found = {file for file in FILES if is_ignored(repository / file, repository)}
+    said = git(repository, "check-ignore", "-z", "--stdin", text="\0".join(FILES))
+    file.unlink()
 
-    said = subprocess.run(["git", "check-ignore", "-z", "--stdin"], input="\0".join(FILES), check=False, **git)
-    assert found == set(filter(None, said.stdout.split("\0")))
+    assert found == set(filter(None, said.split("\0")))
 
 
 def test_the_repository_is_the_nearest_folder_that_is_one(tmp_path):

@@ -12,7 +12,7 @@ from dotenv.parser import parse_stream
 from dotenv.variables import Variable, parse_variables
 
 # Names in values of names in values: more than anybody follows by eye, and few enough that doublings stay small.
-NESTED_MAX = 16
+NESTED_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
