@@ -86,21 +86,21 @@ def _is_public(name: str) -> bool:
 
 # What of Python's own protocols is part of the surface.
 SPECIAL = frozenset(
-    [
-        "__await__",
-        "__getattr__",
+    {
         "__aenter__",
         "__aexit__",
         "__aiter__",
-        "__getitem__",
-        "__setitem__",
-        "__delitem__",
+        "__await__",
+        "__call__",
         "__contains__",
+        "__delitem__",
+        "__getattr__",
+        "__getitem__",
         "__iter__",
         "__len__",
         "__next__",
-        "__call__",
-    ]
+        "__setitem__",
+    }
 )
 
 
