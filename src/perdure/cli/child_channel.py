@@ -67,3 +67,6 @@ class Channel:
         """Ends both directions, for a thread that waits in `receive` too."""
         with suppress(OSError):  # the other side was faster
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._socket.close()

@@ -67,5 +67,9 @@ class ChildProcess:
         """Ends the talk: `receive` gives None."""
         self._channel.hang_up()
 
+    def close(self) -> None:
+        """For one that has ended, and is not received from any more."""
+        self._channel.close()
+
     def kill(self) -> None:
         self._process.kill()

@@ -53,16 +53,20 @@ class Place(Protocol):
     @property
     def introduces(self) -> bool:
         """Whether it says what the project is and has."""
+        ...
 
     @property
     def replaces(self) -> bool:
         """Whether another process serves until this one can."""
+        ...
 
     def stop(self) -> AbstractContextManager[StopSignal]:
         """Set, inside the block, once it should end."""
+        ...
 
     def address(self, listen: Callable[[], Address]) -> Address:
         """Where it serves: what `listen` gives, or what was handed to it."""
+        ...
 
     def watch(self, watched: Watched) -> None:
         """These are the files that the project comes from."""

@@ -211,6 +211,7 @@ class Reloader:
 
     def _ended(self, child: ChildProcess, code: int) -> None:
         self._children.discard(child)
+        child.close()
         was_told = child in self._going
         self._going.discard(child)
         if child is self._coming:
@@ -376,8 +377,8 @@ class Reloader:
     def _reason(self) -> str:
         if not self._why:
             return ""
-        more = f" and {len(self._why) - 1} more" if len(self._why) > 1 else ""
-        return f": {self._why[0].name} changed{more}"
+        first, *others = self._why
+        return f": {first.name}{f' and {len(others)} more' if others else ''} changed"
 
 
 def _how_ended(code: int) -> str:
