@@ -4,7 +4,9 @@ import dataclasses
 import functools
 import logging
 import typing
+from decimal import Decimal
 
+import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -319,6 +321,31 @@ def test_where_env_types_a_stub_by_a_protocol_results_are_what_the_protocol_says
         assert await other.at_once() == [main.Price(main.Decimal(1))]
         assert await other.order(main.Decimal(3)) == {"items": [main.Price(main.Decimal(3))], "side": "buy"}
         assert await stub_of(other).first == {"price": main.Decimal(2), "at": None}
+
+    world.run(main)
+
+
+class Priced(pydantic.BaseModel):
+    price: Decimal
+    tags: set[str] = set()
+
+
+class Till:
+    async def total(self, priced: Priced, others: list[Priced] | None = None) -> str:
+        return str(sum((each.price for each in [priced, *(others or [])]), Decimal(0)))
+
+    async def sample(self) -> dict[str, Priced]:
+        return {"a": Priced(price=Decimal(2), tags={"x"})}
+
+
+def test_pydantic_models_are_built_at_both_ends_and_name_the_field(world):
+    async def main():
+        till = await stub_in(world, Till)
+
+        assert await till.sample() == {"a": Priced(price=Decimal(2), tags={"x"})}
+        assert await till.total(Priced(price=Decimal(1)), [Priced(price=Decimal(2))]) == "3"
+        with pytest.raises(ValueMismatch, match=r"(?s)total\(\) argument priced.*price"):
+            await till.total({"price": "much"})
 
     world.run(main)
 

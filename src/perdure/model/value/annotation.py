@@ -81,7 +81,7 @@ def check_usable(annotation: Any) -> None:
     if _is_iterable(annotation):
         raise Unusable("an Iterable may be anything that yields: write list[...] or Sequence[...]")
     try:
-        Decoder(buildable(annotation), dec_hook=_never)
+        Decoder(buildable(annotation))
     except (TypeError, NameError, AttributeError, RecursionError) as error:
         raise Unusable(str(error)) from error
 
@@ -102,7 +102,3 @@ def _is_iterable(annotation: Any) -> bool:
     return get_origin(annotation) is Iterable or any(
         map(_is_iterable, get_args(annotation) if get_origin(annotation) in _AROUND else ())
     )
-
-
-def _never(type_: Any, value: Any) -> Any:
-    raise TypeError("the type is looked at, and nothing is read")
