@@ -136,6 +136,16 @@ def arguments_wanted(function: Callable[..., Any]) -> int:
     return sum(parameter.kind in positional for parameter in parameters)
 
 
+def arguments_needed(function: Callable[..., Any]) -> int:
+    """How many positional arguments it cannot be called without."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return 0  # as in `arguments_wanted`
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(parameter.kind in positional and parameter.default is parameter.empty for parameter in parameters)
+
+
 def _members(cls: type[Any]) -> dict[str, Any]:
     """What the class and its bases define, as it stands in them; the most derived wins."""
     members: dict[str, Any] = {}

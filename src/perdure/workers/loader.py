@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from perdure.model.errors import LoadFailed, PerdureError
-from perdure.workers.class_spec import ClassSpec
+from perdure.workers.class_spec import ClassSpec, arguments_needed
 from perdure.workers.entrypoint import WorkerEntrypoint
 from perdure.workers.handler import EntrypointHandler, FunctionHandler, Handler
 from perdure.workers.import_space import ImportSpace, ProjectModules, plain_name
@@ -25,6 +25,8 @@ from perdure.workers.remote_error import user_frames
 from perdure.workers.reserved import WORKER_HOOKS
 
 DEFAULT_ENTRYPOINT = "Default"
+HANDLER_ARGUMENTS_MAX = 3
+"""`request, env, ctx` (API-3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,12 @@ class _Reader:
             self._problems.append(f"`{used[0]}` is {kind_of(value)}, not a function; write `async def {hook}(...)`")
             return None
         function: Callable[..., Any] = value
+        wanted = arguments_needed(function)
+        if wanted > HANDLER_ARGUMENTS_MAX:
+            self._problems.append(
+                f"`{used[0]}` needs {wanted} arguments{_place_of(function)}, and a handler gets three at most; "
+                f"write `async def {hook}(request, env, ctx)`"
+            )
         return function
 
     def _check_default(self) -> None:
@@ -182,6 +190,11 @@ class _Reader:
             )
         elif issubclass(cls, WorkerEntrypoint):
             self._problems.append(f"the class {name!r} is an entry point; an object class derives from DurableObject")
+        elif inspect.iscoroutinefunction(cls.__init__):
+            self._problems.append(
+                f"the constructor of {name!r} is `async def`{_place_of(cls.__init__)}, and Python awaits none; write "
+                "`def __init__`, and do what has to wait in `async def setup(self)`"
+            )
         elif not takes_ctx_and_env(cls):
             self._problems.append(
                 f"the constructor of {name!r} has to take two arguments: `def __init__(self, ctx, env)`"
@@ -267,6 +280,11 @@ def kind_of(value: object) -> str:
     if isinstance(value, ModuleType):
         return f"the module {value.__name__}"
     return f"a value of type {type(value).__name__}"
+
+
+def _place_of(function: Any) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "" if code is None else f" ({code.co_filename}:{code.co_firstlineno})"
 
 
 def _shown(main: Path, root: Path) -> str:

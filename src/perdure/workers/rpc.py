@@ -15,6 +15,7 @@ from perdure.objects.op import Op
 from perdure.objects.stream import pump
 from perdure.web.request import Request
 from perdure.web.response import Response
+from perdure.workers.advice import advise, advise_caller
 from perdure.workers.handler import as_response
 from perdure.workers.home import Home
 from perdure.workers.message import copy_result
@@ -51,6 +52,9 @@ class _Call(Event):
             self._op.resolve(built)
 
     def reject(self, error: BaseException) -> None:
+        for each in (error, error.__cause__):
+            if each is not None:
+                advise(each)
         self._op.reject(rebuild(error, self._home.modules))
 
 
@@ -85,6 +89,11 @@ class MethodCall(_Call):
 
     def pack(self, result: Any) -> Any:
         return copy_result(self._method, result)
+
+    def reject(self, error: BaseException) -> None:
+        if self._method in self._home.spec.methods:
+            advise_caller(error, self._home.spec.cls, self._method)
+        super().reject(error)
 
     def resolve(self, packed: Any) -> None:
         if self._method in self._home.results:

@@ -23,6 +23,7 @@ from perdure.objects.state import State as ActivationState
 from perdure.store.interface import Store
 from perdure.web.request import Request
 from perdure.web.response import Response
+from perdure.workers.advice import advise
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.env import Env, make_env
 from perdure.workers.env_annotations import env_classes
@@ -103,6 +104,9 @@ class Worker:
                 what=f"the Worker {self.name} gave up {request.method} {request.path}",
                 why=aborted.reason or "it called ctx.abort()",
             ) from None
+        except Exception as error:
+            advise(error)
+            raise
         finally:
             self.running_requests -= 1
             ctx.replied()
@@ -163,6 +167,7 @@ class Worker:
 
 def _reporter(class_name: str) -> Callable[[str, ObjectId, BaseException], None]:
     def report(what: str, id: ObjectId, error: BaseException) -> None:
+        advise(error)
         _log.error("%s/%s: %s", class_name, id.name or id.hex, what, exc_info=error)
 
     return report

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Never, TypeVar
 
 from perdure.model.errors import AwaitInTransaction, TransactionEnded, WrongType
 from perdure.objects.driver import close_quietly, start_task
@@ -114,6 +114,19 @@ class OpenTransaction:
         assert self._transaction is not None
         self._transaction.end(failed=error is not None)
 
+    if not TYPE_CHECKING:  # type checkers know that it has no such method, and say so
+
+        def __enter__(self) -> Never:
+            raise WrongType(
+                what="a transaction was entered with `with`",
+                where=self._instance.label,
+                why="it spans awaits, and waits for others at its begin",
+                next_step="write `async with storage.transaction() as txn:`, or `with storage.transaction_sync():`",
+            )
+
+        def __exit__(self, *_: object) -> None:
+            """Python looks for it before it calls `__enter__`."""
+
 
 def run_transaction(instance: Instance, body: Callable[[Transaction], Awaitable[T]]) -> Op[T]:
     """`storage.transaction(body)`: a task of the object that runs it; the Op has what the body returned or raised."""
@@ -164,6 +177,19 @@ class OpenTransactionSync:
         assert self._savepoint is not None
         if rows.holds(self._savepoint):  # not after an await in the block: it was rolled back there
             (rows.commit if error is None else rows.roll_back)(self._savepoint)
+
+    if not TYPE_CHECKING:  # as in OpenTransaction
+
+        async def __aenter__(self) -> Never:
+            raise WrongType(
+                what="transaction_sync() was entered with `async with`",
+                where=self._instance.label,
+                why="it lives within one step, and nothing in it may wait",
+                next_step="write `with storage.transaction_sync():`, or `async with storage.transaction():`",
+            )
+
+        async def __aexit__(self, *_: object) -> None:
+            """Python looks for it before it calls `__aenter__`."""
 
 
 def run_transaction_sync(instance: Instance, body: Callable[[], T]) -> T:
