@@ -218,7 +218,9 @@ def test_a_function_of_the_main_module_and_a_method_of_an_entry_point_are_looked
     assert rules_in("class Plain:\n    def fecth(self): ...\n") == []
 
 
-@pytest.mark.parametrize("name", ["schedule", "fetch2", "fetchs", "reschedule", "rescheduled", "unscheduled", "fetch_page", "patch"])
+@pytest.mark.parametrize(
+    "name", ["schedule", "fetch2", "fetchs", "reschedule", "rescheduled", "unscheduled", "fetch_page", "patch"]
+)
 def test_a_function_of_the_main_module_with_a_name_of_its_own_is_left_alone(name):
     assert rules_in(f"async def {name}(request): ...\n") == []
 
