@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from perdure.model.errors import WrongType
+from perdure.model.errors import UnsupportedValue, WrongType
 from perdure.objects.op import Op
 from perdure.web.request import Request
 from perdure.web.response import Response
@@ -66,7 +66,7 @@ def as_response(result: Any, label: str, function: Callable[..., Any] | None = N
     if isinstance(result, Response):
         return result
     if isinstance(result, dict | list):
-        return Response.from_json(result)
+        return _as_json(result, label, function)
     returned = "nothing" if result is None else f"{type(result).__name__}"
     coroutine = inspect.iscoroutine(result)
     if coroutine:
@@ -77,6 +77,19 @@ def as_response(result: Any, label: str, function: Callable[..., Any] | None = N
         why="a handler answers with a Response, or with a dict or list that is sent as JSON",
         next_step="await it" if coroutine else _instead_of(result),
     )
+
+
+def _as_json(result: Any, label: str, function: Callable[..., Any] | None) -> Response:
+    try:
+        return Response.from_json(result)
+    except UnsupportedValue as error:
+        raise UnsupportedValue(
+            what=f"{label} returned what cannot be sent as JSON: {error.what}",
+            where=f"{error.path} of it, {_place_of(function)}".removesuffix(", "),
+            why=error.why,
+            next_step=error.next_step,
+            path=error.path,
+        ) from None
 
 
 def _instead_of(result: Any) -> str:

@@ -7,10 +7,12 @@ runtime's own frames (API-77, API-78). See tests/workers/test_remote_error.py.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import traceback
 from collections.abc import Iterable
+from concurrent import futures
 from pathlib import Path
 from types import MemberDescriptorType, ModuleType, TracebackType
 from typing import Any, Protocol, cast
@@ -21,8 +23,16 @@ from perdure.model.value import as_type, transfer
 from perdure.workers.import_space import plain_name
 from perdure.workers.typed_call import typed_attributes
 
-# Where frames are from that tell a user nothing: this package, the import system, and what dataclasses generate.
-_NOT_OF_USERS = (str(Path(__file__).parents[1]), str(importlib.__file__), "<frozen importlib", "<string>")
+# Where frames are from that tell a user nothing: this package, the import system, what dataclasses generate, and what
+# runs coroutines and threads.
+_NOT_OF_USERS = (
+    str(Path(__file__).parents[1]),
+    str(importlib.__file__),
+    "<frozen importlib",
+    "<string>",
+    str(Path(asyncio.__file__).parent),
+    str(Path(futures.__file__).parent),
+)
 
 # What these keep outside of `args` and `__dict__`; a value that can't cross is left out, the exception crosses
 # without it.
