@@ -11,14 +11,16 @@ from perdure.web import Request
 from tests.workers.world import WorkersWorld
 
 TALKING = """
-import asyncio, logging, threading
+import asyncio, contextvars, logging, threading
 
 log = logging.getLogger("shop")
 
 class Shelf(DurableObject):
     async def put(self, what):
         log.warning("put %s", what)
-        await asyncio.to_thread(log.warning, "in a thread")
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(log.warning, "in a thread"))
+        thread.start()
+        thread.join()
         await asyncio.create_task(self.more())
         self.ctx.wait_until(self.later())
         await self.env.LEDGERS["2026"].note(what)

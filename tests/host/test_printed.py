@@ -14,14 +14,16 @@ from perdure.web import Request
 from tests.workers.world import WorkersWorld
 
 PRINTING = """
-import asyncio, logging, sys, threading
+import asyncio, contextvars, logging, sys, threading
 
 class Room(DurableObject):
     async def say(self, code):
         exec(code, {"asyncio": asyncio, "sys": sys})
 
     async def in_thread(self):
-        await asyncio.to_thread(print, "from a thread")
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(print, "from a thread"))
+        thread.start()
+        thread.join()
 
     async def begin(self, text):
         print(text, end="")

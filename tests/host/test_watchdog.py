@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -121,10 +122,12 @@ def test_code_that_waits_without_holding_the_loop_is_not_named(warnings_of):
 
 
 def test_code_that_never_lets_another_thread_run_is_named_too(warnings_of):
-    (said,) = warnings_of("/count/40000000")
+    # More than once: on a busy machine the watching thread may get its turn only when the call is over.
+    said = warnings_of(*["/count/20000000"] * 3)
 
-    assert "Room/lobby: count() " in said
-    assert f"main.py:{line_of('return sum(range(int(number)))')} " in said
+    assert said
+    line = line_of("return sum(range(int(number)))")
+    assert all("Room/lobby: count() " in warning and f"main.py:{line} " in warning for warning in said)
 
 
 def test_a_stall_without_end_is_said_while_it_lasts(warnings_of):
@@ -142,6 +145,7 @@ def test_each_stall_is_said_once(warnings_of):
     assert len(warnings_of("/post/0.3", "/post/0.3")) == 2
 
 
+STOPPED_S = 1.0
 STOPPED = """
 import asyncio, logging, os, pathlib, sys, time
 from perdure.host.watchdog import Watchdog
@@ -156,7 +160,7 @@ async def main():
     watchdog = Watchdog(pathlib.Path(__file__).parent)
     watchdog.start()
     print("running", flush=True)
-    for _ in range(40):
+    for _ in range(100):
         spin(time.process_time() + 0.02)
         await asyncio.sleep(0)
     watchdog.stop()
@@ -173,8 +177,9 @@ def test_a_process_that_was_stopped_names_nobody(tmp_path: Path):
     assert process.stdout.readline() == "running\n"
 
     os.kill(process.pid, signal.SIGSTOP)
-    time.sleep(0.5)
+    time.sleep(STOPPED_S)
     os.kill(process.pid, signal.SIGCONT)
 
     said, _ = process.communicate(timeout=30)
-    assert said == ""
+    # On a machine with much to do even this program's own 5 ms may take long; the stop is not among what it names.
+    assert [time_ms for time_ms in re.findall(r"for ([\d,]+) ms", said) if int(time_ms.replace(",", "")) > 900] == []

@@ -25,6 +25,8 @@ STALL_S = 0.1
 """People notice a tenth of a second, and everybody's requests wait for it."""
 TURN_S = 0.025
 """Between two notes on the loop: a stall may be so much longer than STALL_S and go unnoticed; 40 timers a second cost little."""
+RAN_SHARE = 0.1
+"""Of the time that the watching thread was late, what this process must have had of a processor to be to blame for it."""
 LONG_STALL_S = 2.0
 """Said while it lasts: an endless loop has no end at which to say it."""
 
@@ -95,7 +97,7 @@ class Watchdog:
         while not self._ended.wait(wait_s):
             now, used_now_s = time.monotonic(), time.process_time()
             late_s = now - looked_s - wait_s
-            if late_s > TURN_S and used_now_s - used_s < late_s / 2:
+            if late_s > TURN_S and used_now_s - used_s - wait_s < late_s * RAN_SHARE:
                 # This thread did not run either, and no code of ours held it up: the machine slept, or we were stopped.
                 self._due_s = max(self._due_s, now + TURN_S)
             elif now - self._due_s >= STALL_S:
