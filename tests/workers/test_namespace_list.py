@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import apsw
 import pytest
 
-from perdure.model.errors import InvalidId, StorageBroken, WrongType, WrongValue
+from perdure.model.errors import InvalidId, ObjectReset, StorageBroken, WrongType, WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.workers.listing import PAGE_OBJECTS_MAX
 from perdure.workers.stub import stub_of
@@ -224,5 +224,45 @@ def test_exists_takes_a_name_or_an_id_of_the_namespace(world):
         with pytest.raises(WrongType):
             await rooms.exists(3)
         assert stub_of(rooms["a"]).id == rooms.id_from_name("a")
+
+    world.run(scenario)
+
+
+def test_a_listing_that_is_given_up_in_the_middle_leaves_nothing_behind(world):
+    async def scenario():
+        _, rooms = await rooms_of(world)
+        await asyncio.gather(*(rooms[f"{n:04}"].put() for n in range(PAGE_OBJECTS_MAX + 1)))
+        world.disk.hold()
+        waiting = asyncio.ensure_future(anext(rooms.list()))
+        await asyncio.sleep(0.001)
+        waiting.cancel()
+        world.disk.go_on()
+
+        async for info in rooms.list():
+            assert info.name == "0000"
+            break
+
+        assert len(await names(rooms.list())) == PAGE_OBJECTS_MAX + 1
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    world.run(scenario)
+
+
+def test_an_object_that_is_reset_while_it_lists_stops_listing(world):
+    source = """
+        class Room(DurableObject):
+            async def list(self):
+                self.ctx.storage.kv.put("k", "v")
+                async for info in self.ctx.namespace(Room).list():
+                    self.ctx.abort("enough")
+    """
+
+    async def scenario():
+        worker = await world.worker(source, bindings={"ROOM": "Room"})
+
+        with pytest.raises(ObjectReset, match="enough"):
+            await stub_of(worker.env.ROOM["a"]).list()
+        assert await names(worker.env.ROOM.list()) == ["a"]
 
     world.run(scenario)
