@@ -63,5 +63,10 @@ def test_the_array_around_inline_tables_may_span_lines(folder):
     assert [binding.name for binding in folder.load(FINE + text).objects] == ["A", "B"]
 
 
-def test_a_text_that_is_nested_without_end_is_refused(folder):
-    assert "nested too deep" in folder.problem("x = " + "[" * 100_000)
+@pytest.mark.parametrize(
+    "text",
+    ["x = " + "[" * 100_000, "x = " + "[" * 60 + "]" * 60, ".".join("a" * 2_000) + " = 1", f"[{'.'.join('a' * 60)}]"],
+    ids=["open lists", "lists", "a key", "a header"],
+)
+def test_a_text_that_is_nested_without_end_is_refused(folder, text):
+    assert "nested too deep" in folder.problem(text)

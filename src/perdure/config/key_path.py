@@ -3,6 +3,9 @@
 KeyPath = tuple[str | int, ...]
 """Names of tables and positions in lists, from the outermost."""
 
+# Far deeper than anybody follows, and far from where parsers and copies of the data run out of stack.
+DEPTH_MAX = 50
+
 
 def key_text(path: KeyPath) -> str:
     """A key path as one would write it."""

@@ -13,7 +13,7 @@ from perdure.config.document import Document
 from perdure.config.identity import slug
 from perdure.config.inline_block import LINE_PREFIX, parse_inline_block
 from perdure.config.json_format import JsonFormat
-from perdure.config.key_path import KeyPath
+from perdure.config.key_path import DEPTH_MAX, KeyPath
 from perdure.config.problem import INDENT, Problem, Severity
 from perdure.config.pyproject import PYPROJECT_NAME, TABLE, parse_pyproject
 from perdure.config.syntax_problem import SyntaxProblem
@@ -27,7 +27,9 @@ _Parse = Callable[[str], tuple[dict[str, Any], Mapping[KeyPath, int]]]
 def read_document(file: Path, *, shown: str) -> Document:
     """The configuration in a file. shown: what messages call it. Raises ConfigError."""
     try:
-        return _parsed(file, shown, read_text(file))
+        document = _parsed(file, shown, read_text(file))
+        _refuse_depth(document.lines)
+        return document
     except SyntaxProblem as problem:
         raise ConfigError(
             what=f"{file.name} cannot be read", where=str(file), problems=[str(syntax_error(shown, problem))]
@@ -53,6 +55,12 @@ def _parsed(file: Path, shown: str, text: str) -> Document:
         return Document(file, shown, data, lines, TomlFormat(TABLE), within=TABLE)
     data, lines = parse_toml(text)
     return Document(file, shown, data, lines, TomlFormat())
+
+
+def _refuse_depth(lines: Mapping[KeyPath, int]) -> None:
+    for path, line in lines.items():
+        if len(path) > DEPTH_MAX:
+            raise SyntaxProblem("this is nested too deep to be read", line=line)
 
 
 def _parse_json(text: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:

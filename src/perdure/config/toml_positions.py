@@ -1,14 +1,15 @@
 """On which line of a TOML text each key stands: `tomllib` does not tell, and a message without a line is half a message.
 
 Must stay true: for any text that `tomllib` accepts, the paths found are exactly those of the parsed data; the text is known
-to be valid, so nothing is checked here. See tests/config/test_toml_positions.py.
+to be valid, so nothing is checked here but how deep it goes. See tests/config/test_toml_positions.py.
 """
 
 import re
 import tomllib
 from collections.abc import Mapping
 
-from perdure.config.key_path import KeyPath
+from perdure.config.key_path import DEPTH_MAX, KeyPath
+from perdure.config.syntax_problem import SyntaxProblem
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _INLINE_BLANK = re.compile(r"[ \t]*")
@@ -105,6 +106,8 @@ class _Scan:
             self._skip(_INLINE_BLANK)
             if not self._take("."):
                 return names
+            if len(names) > DEPTH_MAX:
+                raise SyntaxProblem("this is nested too deep to be read", line=self._here())
 
     def _value(self, path: KeyPath) -> None:
         first = self._text[self._at]
