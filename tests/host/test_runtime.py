@@ -1,6 +1,7 @@
 """A runtime lives on the loop of a program that is not ours, and leaves that program alone."""
 
 import asyncio
+import contextlib
 import threading
 import weakref
 from datetime import UTC, datetime, timedelta
@@ -189,6 +190,25 @@ def test_a_cancelled_block_closes_and_the_folder_is_free(tmp_path):
             pass
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("turns", range(0, 36, 3))
+def test_an_opening_that_is_given_up_at_any_point_leaves_the_folder_as_it_was(tmp_path, turns):
+    async def scenario():
+        async def add() -> None:
+            async with perdure.open(tmp_path, objects=[Counter]) as rt:
+                await rt[Counter]["a"].add()
+
+        task = asyncio.create_task(add())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        async with perdure.open(tmp_path, objects=[Counter], lock_timeout=timedelta(0)) as rt:
+            return await rt[Counter]["b"].add()
+
+    assert asyncio.run(scenario()) == 1
 
 
 def test_nothing_of_a_closed_runtime_stays_in_memory(tmp_path):

@@ -129,3 +129,26 @@ def test_a_job_that_outlives_its_loop_ends_quietly():
     go_on.set()
 
     pool.close()
+
+
+def test_a_waiter_that_is_cancelled_is_told_once_its_job_has_ended():
+    async def scenario(pool):
+        go, ended = threading.Event(), threading.Event()
+
+        def job():
+            go.wait(30)
+            ended.set()
+
+        waiting = asyncio.create_task(run_job(pool, job))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        still_waiting = not waiting.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert still_waiting
+        assert ended.is_set()
+
+    in_loop(scenario)

@@ -125,16 +125,30 @@ class Lane:
 
 
 async def run_job(committer: Committer | Lane, job: Callable[[], T]) -> T:
-    """Runs `job` there and waits for its result; raises what it raised. Not cancellable: the job runs to its end."""
-    ended: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    """Runs `job` there and waits for its result; raises what it raised.
+
+    Not cancellable: the job runs to its end, and a cancellation is raised after it. What the canceller does next, to close
+    what the job works on first of all, must not meet it on its thread.
+    """
+    ended: _Unhurried[T] = _Unhurried(loop=asyncio.get_running_loop())
 
     def done(result: T | BaseException) -> None:
-        if ended.cancelled():
-            return
         if isinstance(result, BaseException):
             ended.set_exception(result)
         else:
             ended.set_result(result)
 
     committer.submit(job, done)
-    return await ended
+    try:
+        return await ended
+    except asyncio.CancelledError:
+        if ended.done():
+            ended.exception()  # told to nobody: who asked has gone
+        raise
+
+
+class _Unhurried(asyncio.Future[T]):
+    """A future that cannot be cancelled: a task that is cancelled while it waits for it learns that once it is done."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False
