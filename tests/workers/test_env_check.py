@@ -2,12 +2,14 @@
 
 import logging
 import textwrap
+from typing import Literal
 
+import pydantic
 import pytest
 
 from perdure.model.errors import EnvMismatch
 from perdure.model.secret import Secret
-from perdure.workers.env import Env
+from perdure.workers.env import Env, make_env
 from perdure.workers.env_check import fit
 from perdure.workers.namespace import Namespace
 
@@ -216,3 +218,53 @@ def test_a_worker_without_a_configuration_is_told_what_to_give(world, tmp_path):
     assert 'under [tool.perdure.vars]:\n    WORD = "..."' in str(in_pyproject.value)
     assert '"durable_objects": { "bindings": [{"name": "ROOM", "class_name": "Room"}] }' in str(in_json.value)
     assert '"vars": { "WORD": "..." } to wrangler.jsonc' in str(in_json.value)
+
+
+def test_classes_that_python_cannot_make_one_of_are_checked_all_the_same():
+    class X(Env):
+        A: int
+
+    class Y(Env):
+        B: int
+
+    class First(X, Y): ...
+
+    class Second(Y, X): ...
+
+    env = make_env(fit({"A": 1, "B": 2}, (First, Second), config=None), classes=(First, Second))
+
+    assert (type(env).__name__, env.A, env.B) == ("Env", 1, 2)
+    with pytest.raises(EnvMismatch, match=r"env\.B"):
+        fit({"A": 1, "B": "2"}, (First, Second), config=None)
+
+
+def test_what_may_be_none_is_none_when_it_is_missing():
+    class E(Env):
+        A: int | None
+        B: str | None
+        C: int | str | None
+
+    env = make_env(fit({"C": "x"}, (E,), config=None), classes=(E,))
+
+    assert (env.A, env.B, env.C) == (None, None, "x")
+
+
+def test_a_variable_may_be_a_pydantic_model_and_what_does_not_fit_it_names_the_field():
+    class Site(pydantic.BaseModel):
+        title: str
+
+    class E(Env):
+        SITE: Site
+
+    assert fit({"SITE": {"title": "t"}}, (E,), config=None)["SITE"] == Site(title="t")
+    with pytest.raises(EnvMismatch, match="title"):
+        fit({"SITE": {}}, (E,), config=None)
+
+
+def test_a_secret_that_does_not_fit_is_not_shown():
+    class E(Env):
+        KEY: Literal["a", "b"]
+
+    with pytest.raises(EnvMismatch, match="is a secret; correct the value, or the annotation") as caught:
+        fit({"KEY": Secret("hush")}, (E,), config=None)
+    assert "hush" not in str(caught.value)

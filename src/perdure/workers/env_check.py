@@ -102,7 +102,8 @@ def _convert(wanted: Wanted, value: Any, fitted: dict[str, Any]) -> str | None:
     try:
         fitted[wanted.name] = msgspec.convert(plain, wanted.type, dec_hook=_model)
     except msgspec.ValidationError as error:
-        return _wrong(wanted, value, f"correct the value ({error}), or the annotation")
+        said = "" if isinstance(value, Secret) else f" ({error})"  # which may hold the value
+        return _wrong(wanted, value, f"correct the value{said}, or the annotation")
     except (TypeError, NameError) as error:
         return f"{_place(wanted)}: no variable can be read as {_shown(wanted.type)} ({error}); annotate a plain type"
     return None
