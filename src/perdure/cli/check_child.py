@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import json
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -26,7 +27,8 @@ from perdure.workers.durable_object import DurableObject
 from perdure.workers.import_space import plain_name
 from perdure.workers.loader import Program
 
-AWAITABLE_RESULTS = ("Awaitable", "Coroutine", "Op", "Future", "Task")
+# A class Task of the project's own is no task of asyncio.
+_AWAITABLE = re.compile(r"\b(Awaitable|Coroutine|Op)\b|\b_?asyncio\.[\w.]*(Task|Future)\b")
 
 
 def main() -> None:
@@ -38,12 +40,13 @@ def main() -> None:
     watch = threading.Timer(seconds, _give_up, (told, project, threading.get_ident(), seconds))
     watch.daemon = True
     watch.start()
-    found = asyncio.run(_found(project))
+    found = asyncio.run(found_in(project))
     watch.cancel()
     _tell(told, found)
 
 
-async def _found(project: Project) -> dict[str, Any]:
+async def found_in(project: Project) -> dict[str, Any]:
+    """What the project's code is, for JSON, with the fields of `check_program.Started`."""
     try:
         assignment = Assignment.of_project(project)
         with tempfile.TemporaryDirectory(prefix="perdure-check-") as folder:
@@ -105,7 +108,7 @@ def _gives_awaitable(function: FunctionType) -> bool:
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return True
     said = function.__annotations__.get("return", "")
-    return any(name in str(said) for name in AWAITABLE_RESULTS)
+    return _AWAITABLE.search(str(said)) is not None
 
 
 def _place(function: FunctionType) -> list[str]:
