@@ -15,7 +15,7 @@ from tests.workers.world import WorkersWorld, get
 HERE = "# here"
 PRELUDE = "import asyncio, datetime, decimal, socket, threading\n"
 
-COUNTER = '''
+COUNTER = """
 class Counter(DurableObject):
     colour = "red"
 
@@ -36,7 +36,7 @@ class Counter(DurableObject):
     @property
     def size(self):
         return 3
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,11 @@ class Mistake:
 def in_object(body: str) -> str:
     """A Worker whose object does this when it is called."""
     method = "\n    async def go(self, request):\n        storage, kv = self.ctx.storage, self.ctx.storage.kv\n"
-    return COUNTER + method + textwrap.indent(textwrap.dedent(body).strip("\n"), " " * 8) + in_worker(
-        'return Response(str(await env.COUNTER["a"].go(1)))', counter=""
+    return (
+        COUNTER
+        + method
+        + textwrap.indent(textwrap.dedent(body).strip("\n"), " " * 8)
+        + in_worker('return Response(str(await env.COUNTER["a"].go(1)))', counter="")
     )
 
 

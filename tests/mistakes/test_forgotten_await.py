@@ -37,7 +37,7 @@ MISTAKES = [
         in_object("storage.put('copy', storage.get('x'))  # here"),
         what="a perdure.objects.op.Op cannot be stored or sent",
         where='put("copy")',
-        why="cannot be stored or sent",
+        why="what crosses is a copy, made of plain values and of classes with fields",
         next_step="await it and store the result",
     ),
     Mistake(
@@ -45,7 +45,7 @@ MISTAKES = [
         in_worker("await counter.echo(counter.increment())  # here"),
         what="a perdure.objects.op.Op cannot be stored or sent",
         where="echo() argument 1",
-        why="cannot be stored or sent",
+        why="what crosses is a copy, made of plain values and of classes with fields",
         next_step="await it and store the result",
     ),
     Mistake(

@@ -75,6 +75,7 @@ def unsupported(value: object) -> Refusal:
         f"the class {name} cannot be stored or sent"
         if isinstance(value, type)
         else f"a {name} cannot be stored or sent",
+        why="what crosses is a copy, made of plain values and of classes with fields",
         next_step=_hint(value),
     )
 
