@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 import weakref
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from perdure import DurableObject, Request, Response
 from perdure.host.clock import OPEN_CLOCKS
 from perdure.host.embedded import assigned, object_classes
 from perdure.host.host import Host
+from perdure.objects.origin import ORIGIN
 from perdure.testing.virtual_loop import LoopClock
 from tests.host.embedded_counter import Counter
 
@@ -311,15 +313,14 @@ def test_the_programs_own_task_factory_goes_on_making_its_tasks(tmp_path):
 
 def test_a_fetch_leaves_no_mark_in_its_callers_context(tmp_path):
     async def scenario():
-        before = dict(asyncio.current_task().get_context()) if hasattr(asyncio.Task, "get_context") else None
         async with perdure.open(tmp_path, worker=answer) as rt:
+            before = dict(contextvars.copy_context())
             await rt.fetch("/")
-            if before is None:
-                return True
-            after = {var: value for var, value in asyncio.current_task().get_context().items() if value is not None}
-            return after == before
+            return {**before, ORIGIN: None}, {ORIGIN: None, **contextvars.copy_context()}
 
-    assert asyncio.run(scenario())
+    before, after = asyncio.run(scenario())
+
+    assert after == before
 
 
 # Time
