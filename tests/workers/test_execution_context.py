@@ -17,7 +17,9 @@ from perdure.workers.exports import Exports
 def run(scenario):
     async def main():
         clock = LoopClock(asyncio.get_running_loop())
-        background = Background("hits", clock, lambda cls: f"namespace of {cls}", RequestNumbers(os.urandom), Exports("hits", {}))
+        background = Background(
+            "hits", clock, lambda cls: f"namespace of {cls}", RequestNumbers(os.urandom), Exports("hits", {})
+        )
         await scenario(background, ExecutionContext(background))
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:

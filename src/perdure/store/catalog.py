@@ -130,7 +130,8 @@ def peek(folder: Path, worker: str) -> tuple[list[str], str | None] | None:
             tags = connection.execute("SELECT tag FROM migration WHERE worker = ?", (worker,)).fetchall()
     except apsw.Error:
         return None
-    return [name for (name,) in classes], tags[0][0] if tags else None
+    tag = tags[0][0] if tags else None
+    return [str(name) for (name,) in classes], None if tag is None else str(tag)
 
 
 def _out_of_the_way(renames: list[tuple[str, str]]) -> list[tuple[str, str]]:

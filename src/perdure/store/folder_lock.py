@@ -118,7 +118,10 @@ def _locked(folder: Path, holder: Holder | None) -> DataFolderLocked:
     since = datetime.fromtimestamp(holder.since_ms / 1000 if holder is not None else 0, tz=UTC)
     program = holder.program if holder is not None else "an unknown program"
     pid = holder.pid if holder is not None else 0
-    who, next_step = f"process {pid} ({program})", "run one worker process, or one `perdure server` and call it over HTTP"
+    who, next_step = (
+        f"process {pid} ({program})",
+        "run one worker process, or one `perdure server` and call it over HTTP",
+    )
     if pid == os.getpid():
         who, next_step = f"this very process ({program})", "use what opened it, or close that first"
     return DataFolderLocked(
