@@ -40,6 +40,11 @@ def start_command(example: str) -> list[str]:
 def curls(example: str) -> list[Curl]:
     """The README's `console` block."""
     (console,) = [block for language, block in _blocks(example) if language == "console"]
+    return curls_in(console)
+
+
+def curls_in(console: str) -> list[Curl]:
+    """The lines after each `$`, with what is shown below them."""
     steps = re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]
     return [_curl(*step.rstrip("\n").split("\n", 1)) for step in steps]
 
