@@ -19,7 +19,10 @@ def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
             text = path.read_text("latin-1")
         except OSError as error:
             raise ConfigError(
-                what=f"the file of {option} cannot be read", where=str(path), why=error.strerror or str(error)
+                what=f"the file of {option} cannot be read",
+                where=str(path),
+                why=error.strerror or str(error),
+                next_step=f"give the path of a {'certificate' if option == '--cert' else 'private key'} in PEM format",
             ) from error
         if "-----BEGIN " not in text:
             raise ConfigError(
@@ -40,7 +43,10 @@ def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
                 next_step="pass the key that the certificate was made for",
             ) from error
         raise ConfigError(
-            what="the certificate or the key cannot be used", where=f"{cert}, {key}", why=error.reason or str(error)
+            what="the certificate or the key cannot be used",
+            where=f"{cert}, {key}",
+            why=error.reason or str(error),
+            next_step="make both anew, or without a certificate leave both options out",
         ) from error
     except _KeyEncrypted as error:
         raise ConfigError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -84,7 +86,9 @@ def read_program(modules: ProjectModules, main: ModuleType, *, class_names: Iter
     handler, entrypoints = reader.entry_points()
     classes = reader.object_classes(class_names)
     if not problems and handler is None and not entrypoints and not classes:
-        problems.append("it defines no handler and no class; write `async def fetch(request, env): ...`")
+        near = difflib.get_close_matches("fetch", reader.functions(), n=1)
+        rename = f"rename `{near[0]}`, if it was meant, or " if near else ""
+        problems.append(f"it defines no handler and no class; {rename}write `async def fetch(request, env): ...`")
     if problems:
         raise LoadFailed(
             what=f"{label} cannot be a Worker",
@@ -124,6 +128,10 @@ class _Reader:
         if default is not None and "fetch" in default.hooks:
             return EntrypointHandler(default), entrypoints
         return None, entrypoints
+
+    def functions(self) -> list[str]:
+        """The names of the functions that the module defines."""
+        return [name for name, value in self._names.items() if inspect.isfunction(value) and self._is_own(value)]
 
     def object_classes(self, class_names: Iterable[str]) -> dict[str, ClassSpec]:
         classes: dict[str, ClassSpec] = {}
@@ -182,7 +190,9 @@ class _Reader:
                 f"a binding names the class {name!r}, which it does not define (its classes: {known}); {hint}"
             )
         elif not isinstance(cls, type):
-            self._problems.append(f"a binding names {name!r} as a class, but it is {kind_of(cls)}")
+            self._problems.append(
+                f"a binding names {name!r} as a class, but it is {kind_of(cls)}; give the class that name"
+            )
         elif not self._is_own(cls):
             self._problems.append(
                 f"the class {name!r} is imported from {cls.__module__}, and only what the project defines can be an "
@@ -242,9 +252,23 @@ def _import_failed(error: BaseException, shown: str) -> LoadFailed:
     next_step = "correct the line named last"
     if isinstance(error, ModuleNotFoundError):
         next_step = f"install what provides {error.name!r}, or correct the import"
+    elif isinstance(error, ImportError):
+        next_step = _instead_of_import(error)
+    if isinstance(error, RuntimeError) and "cannot be called from a running event loop" in str(error):
+        next_step = "a Worker's module only defines things, and runs on a loop already: remove the call"
     if isinstance(error, SystemExit):
         next_step = "a Worker's module only defines things: remove the exit"
     return LoadFailed(what=what, where=where, why=f"{said}\n{lines}\n" if lines else said, next_step=next_step)
+
+
+def _instead_of_import(error: ImportError) -> str:
+    """What to write instead of a name that a module has not."""
+    wanted = re.search(r"cannot import name '(\w+)'", str(error))
+    module = sys.modules.get(error.name or "")
+    if wanted is None or module is None:
+        return "correct the line named last"
+    near = difflib.get_close_matches(wanted[1], getattr(module, "__all__", dir(module)), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{error.name} has no {wanted[1]!r} in this version: leave it out"
 
 
 def import_root(main: Path, root: Path) -> tuple[Path, str]:
