@@ -1,0 +1,62 @@
+"""The Python of the guides is run: each page is one module; its classes show what the page says, its tests pass."""
+
+import asyncio
+import re
+import subprocess
+import sys
+
+import pytest
+
+import perdure
+from perdure import stub_of
+from tests.docs.page import DOCS, module_of
+
+SHOWING = {"gates": 5, "objects": 4, "storage": 5}
+
+
+@pytest.mark.parametrize("guide", SHOWING)
+def test_each_example_of_a_guide_holds(guide, tmp_path):
+    text = module_of(DOCS / "guides" / f"{guide}.md")
+    main = tmp_path / f"guide_{guide}.py"
+    main.write_text(f"{text}\n\nasync def fetch():\n    return {{}}\n")
+    classes = re.split(r"^class ", text, flags=re.MULTILINE)[1:]
+    shown = [re.split(r"\W", each, maxsplit=1)[0] for each in classes if "    async def show(" in each]
+
+    async def read() -> None:
+        async with perdure.open(tmp_path / "data", worker=main) as rt:
+            for name in shown:
+                await stub_of(rt.env[name]["reader"]).show()
+
+    asyncio.run(read())
+
+    assert len(shown) == SHOWING[guide]
+
+
+def test_the_tests_of_the_guide_to_testing_pass(tmp_path):
+    (tmp_path / "test_guide.py").write_text(module_of(DOCS / "guides" / "testing.md"))
+
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_guide.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stdout
+    assert "5 passed" in done.stdout
+
+
+def test_the_program_for_those_who_come_from_cloudflare_counts(tmp_path):
+    main = tmp_path / "from_cloudflare.py"
+    main.write_text(module_of(DOCS / "coming-from-cloudflare.md"))
+
+    async def ask() -> list[str]:
+        async with perdure.open(tmp_path / "data", worker=main, objects=()) as rt:
+            return [await (await rt.fetch("/a")).text() for _ in range(2)]
+
+    assert asyncio.run(ask()) == ["1", "2"]
+
+
+def test_each_alias_is_told_to_those_who_come_from_cloudflare():
+    page = (DOCS / "coming-from-cloudflare.md").read_text()
+    aliases = (DOCS.parent / "tests" / "surface" / "aliases.txt").read_text().splitlines()
+
+    told = set(re.findall(r"\w+", page))
+
+    assert not {line.split(".")[1] for line in aliases if line and line[0] != "#"} - told
