@@ -64,7 +64,10 @@ class Opening(Awaitable[Runtime]):
     async def _open(self) -> Runtime:
         if self._begun:
             raise WrongType(
-                what="what open() gave was used twice", where=str(self._path), next_step="call open() for each runtime"
+                what="what open() gave was used twice",
+                where=str(self._path),
+                why="it opens the folder once, and its runtime ends with it",
+                next_step="call open() for each runtime",
             )
         self._begun = True
         host = await Host.run(
@@ -78,6 +81,7 @@ class Opening(Awaitable[Runtime]):
         return WrongType(
             what="what open() gave is not open yet",
             where=str(self._path),
+            why="the folder is opened on the loop that runs, which takes an await",
             next_step="write `rt = await perdure.open(...)`, or `async with perdure.open(...) as rt:`",
         )
 
@@ -107,6 +111,7 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise WrongType(
             what=f"the data folder is a path, not {type(path).__name__}",
+            why="the objects of this folder are kept in it",
             next_step="write perdure.open('data/', objects=[Counter])",
         )
     text = os.fspath(path)
@@ -125,7 +130,11 @@ def _values(env: Mapping[str, Any] | None) -> dict[str, Any]:
     if env is None:
         return {}
     if not isinstance(env, Mapping) or not all(isinstance(name, str) for name in env):
-        raise WrongType(what="env= is a dict from names to values", next_step="write env={'GREETING': 'hello'}")
+        raise WrongType(
+            what="env= is a dict from names to values, and this is none",
+            why="each value is an attribute of env",
+            next_step="write env={'GREETING': 'hello'}",
+        )
     return dict(env)
 
 
@@ -133,6 +142,7 @@ def _waiting(lock_timeout: timedelta) -> timedelta:
     if not isinstance(lock_timeout, timedelta):
         raise WrongType(
             what=f"lock_timeout is a timedelta, not {type(lock_timeout).__name__}",
+            why="a number would not say its unit",
             next_step="write timedelta(seconds=5)",
         )
     if lock_timeout < timedelta(0):

@@ -67,6 +67,7 @@ class Runtime:
             raise NoHandler(
                 what="this runtime has no Worker to fetch from",
                 where=self._path,
+                why="it was opened with objects alone",
                 next_step="give it one: perdure.open(..., worker=fetch), or call the objects: rt[Counter]['a']",
             )
         if isinstance(input, str) and input.startswith("/"):
@@ -114,6 +115,7 @@ class Runtime:
             return WrongType(
                 what=f"a runtime is indexed by a class, not by {cls!r}",
                 where=self._path,
+                why="a class stands for all its objects",
                 next_step="write rt[Counter]['a'] for the object 'a', rt.env['COUNTER'] for a binding",
             )
         if any(each.__module__ == cls.__module__ and each.__qualname__ == cls.__qualname__ for each in classes):
@@ -135,7 +137,10 @@ class Runtime:
         self._check_place()
         if self._closing is not None:
             raise Disconnected(
-                what="the runtime is closed", where=self._path, next_step="open the folder again: perdure.open(...)"
+                what="the runtime is closed",
+                where=self._path,
+                why="its block ended, or aclose() was called",
+                next_step="open the folder again: perdure.open(...)",
             )
 
     def _check_place(self) -> None:

@@ -252,8 +252,8 @@ class Residents:
         """Take no new events, let the running ones end for at most `grace_s`, then disconnect what is left."""
         self._closing = Disconnected(
             what=f"the objects of {self.class_name} are being stopped",
-            why="the process ends or loads new code",
-            next_step="call again in a moment",
+            why="the process ends, loads new code, or has closed the runtime that they live in",
+            next_step="call again in a moment; after aclose(), open the runtime again",
         )
         self._drained = self._drained or self.loop.create_future()
         deadline = self.clock.call_later(grace_s, self._give_up)
