@@ -447,7 +447,7 @@ STORAGE = [
     ),
     Mistake(
         "storage from a thread",
-        in_object("await asyncio.to_thread(kv.get, 'a')  # here"),
+        in_object("with futures.ThreadPoolExecutor() as threads:\n    threads.submit(kv.get, 'a').result()  # here"),
         what="an object's storage was used from another thread",
         where="Counter/a",
         why="objects live on the thread of their loop",

@@ -28,10 +28,10 @@ _TEXTS: Final[Mapping[str, str]] = {
     r"'coroutine' object is not iterable|object of type 'coroutine' has no len": (
         "an async method gives a coroutine, which has its result once it is awaited; write `(await ...)`"
     ),
-    r"object async_generator can't be used in 'await' expression": (
+    r"object async_generator can't be used in 'await' expression|'async_generator' object can't be awaited": (
         "it gives one item after the other; write `async for item in ...:` or `[item async for item in ...]`"
     ),
-    r"object NoneType can't be used in 'await' expression": (
+    r"object NoneType can't be used in 'await' expression|'NoneType' object can't be awaited": (
         "what stands after `await` has its result already, or is no call at all; leave `await` out, as with `storage.kv`"
     ),
     r"'Namespace' object is not callable": (
