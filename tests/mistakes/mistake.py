@@ -13,7 +13,7 @@ from perdure.cli.user_frames import user_traceback
 from tests.workers.world import WorkersWorld, get
 
 HERE = "# here"
-PRELUDE = "import asyncio, threading\nfrom concurrent import futures\n"
+PRELUDE = "import asyncio, json, threading\nfrom concurrent import futures\n"
 
 COUNTER = """
 class Counter(DurableObject):

@@ -32,6 +32,22 @@ MISTAKES = [
         why="an operation has its result once it is awaited",
         next_step="write `(await ...).name`",
     ),
+    *(
+        Mistake(
+            made,
+            in_worker(f"{program}  # here"),
+            what="Op",
+            why="an operation has its result once it is awaited",
+            next_step="write `(await ...)`",
+        )
+        for made, program in {
+            "negated": "-counter.increment()",
+            "in text with %d": "'%d' % counter.increment()",
+            "joined to text": "''.join([counter.increment()])",
+            "in json.dumps": "json.dumps([counter.increment()])",
+            "iterated with async for": "async for item in counter.increment(): pass",
+        }.items()
+    ),
     Mistake(
         "stored",
         in_object("storage.put('copy', storage.get('x'))  # here"),

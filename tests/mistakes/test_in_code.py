@@ -152,6 +152,30 @@ BINDINGS = [
         next_step="`namespace[name]` for a name",
     ),
     Mistake(
+        "an id of another namespace",
+        in_worker("env.COUNTER.id_from_string('ab' * 32)  # here"),
+        what="is not an id of Counter",
+        why="another namespace made it, or it was changed",
+        next_step="use the namespace that gave this id, or get the object by its name",
+    ),
+    Mistake(
+        "a stub awaited",
+        in_worker("await counter  # here"),
+        what="Stub",
+        why="a stub stands for an object and is there at once",
+        next_step="await a call of it: `await stub.method()`",
+    ),
+    Mistake(
+        "a mistake in one of several tasks",
+        in_object(
+            "async def work():\n    self.storage.put('a', 1)  # here\n"
+            "async with asyncio.TaskGroup() as group:\n    group.create_task(work())"
+        ),
+        what="'Counter' object has no attribute 'storage'",
+        why="an object's storage is in its ctx",
+        next_step="write `self.ctx.storage`",
+    ),
+    Mistake(
         "a class that is bound to nothing",
         in_worker("ctx.namespace(int)  # here"),
         what="is not an object class of the Worker hits",

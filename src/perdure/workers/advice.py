@@ -34,6 +34,10 @@ _TEXTS: Final[Mapping[str, str]] = {
     r"object NoneType can't be used in 'await' expression|'NoneType' object can't be awaited": (
         "what stands after `await` has its result already, or is no call at all; leave `await` out, as with `storage.kv`"
     ),
+    r"\b(Op|Remote)\b": "an operation has its result once it is awaited; write `(await ...)`",
+    r"object Stub can't be used in 'await' expression|'Stub' object can't be awaited": (
+        "a stub stands for an object and is there at once; await a call of it: `await stub.method()`"
+    ),
     r"'Namespace' object is not callable": (
         "a namespace is indexed by the name of an object; write `env.BINDING[name]`"
     ),
@@ -41,7 +45,10 @@ _TEXTS: Final[Mapping[str, str]] = {
 
 
 def advise(error: BaseException) -> None:
-    """Add the note, if there is something to say about this exception that its text does not say."""
+    """Add the note, if there is something to say about this exception that its text does not say; to members of groups too."""
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            advise(member)
     if not isinstance(error, AttributeError | TypeError | RuntimeError) or error.__class__.__module__ != "builtins":
         return
     if any(note.startswith(_ADVICE) for note in getattr(error, "__notes__", ())):
