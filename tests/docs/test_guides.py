@@ -9,7 +9,7 @@ import pytest
 
 import perdure
 from perdure import stub_of
-from tests.docs.page import DOCS, module_of
+from tests.docs.page import DOCS, blocks, module_of
 
 SHOWING = {"gates": 5, "objects": 4, "storage": 5}
 
@@ -40,6 +40,18 @@ def test_the_tests_of_the_guide_to_testing_pass(tmp_path):
 
     assert done.returncode == 0, done.stdout
     assert "5 passed" in done.stdout
+
+
+def test_the_script_of_the_guide_to_embedding_counts_from_run_to_run(tmp_path):
+    script = next(block.text for block in blocks(DOCS / "guides" / "embedding.md") if block.language == "python")
+    (tmp_path / "script.py").write_text(script)
+
+    said = [
+        subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+
+    assert said == ["1\n", "2\n"]
 
 
 def test_the_program_for_those_who_come_from_cloudflare_counts(tmp_path):

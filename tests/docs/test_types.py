@@ -22,6 +22,9 @@ def written(tmp_path_factory):
     for page in (DOCS / "get-started.md", DOCS.parent / "README.md"):
         for number, block in enumerate(block for block in blocks(page) if block.language == "python"):
             (folder / f"{page.stem.replace('-', '_')}_{number}.py").write_text(block.text)
+    for guide in ("embedding", "observability"):  # what follows on the first of these are fragments
+        shown = next(block.text for block in blocks(DOCS / "guides" / f"{guide}.md") if block.language == "python")
+        (folder / f"{guide}.py").write_text(shown)
     return folder
 
 
