@@ -11,9 +11,10 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 from perdure.host.project_files import ProjectFiles
 from perdure.objects.driver import Driven
@@ -37,14 +38,24 @@ _log = logging.getLogger("perdure.watchdog")
 
 
 @dataclass(frozen=True, slots=True)
+class _Step:
+    """One frame of the loop's thread, as it was."""
+
+    code: CodeType
+    line: int
+    who: str = ""
+    """`Room/lobby`, `the Worker`, if this frame says whose code runs."""
+    what: str = ""
+    """`post()`, `fetch GET /x`, if this frame says what of it."""
+    member: ObjectMember | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Stall:
-    """A stretch in which the loop does not turn, and what was seen of it."""
+    """A stretch in which the loop does not turn, and what ran in it, innermost first."""
 
     since_s: float
-    who: str
-    """`Room/lobby: post()`, `the Worker: fetch GET /x`, or what else runs."""
-    where: str
-    member: ObjectMember | None
+    steps: tuple[_Step, ...]
 
 
 class Watchdog:
@@ -88,7 +99,7 @@ class Watchdog:
             self._timer = self._loop.call_later(TURN_S, self._note_turn)
         if stall is not None:
             took = f"{(now - stall.since_s) * 1000:,.0f} ms"
-            _tell(stall, f"held the loop for {took}: nothing else could run; await, or use asyncio.to_thread(...)")
+            self._tell(stall, f"held the loop for {took}: nothing else could run; await, or use asyncio.to_thread(...)")
 
     # On the thread
 
@@ -109,47 +120,53 @@ class Watchdog:
     def _look(self, now: float) -> None:
         stall = self._stall
         if stall is None:
-            frame = sys._current_frames().get(self._loop_thread)
             due_s = self._due_s
-            seen = None if frame is None or _in_debugger(frame) else self._seen(frame, due_s)
-            # Unless the loop turned meanwhile: then it was about to, and the frame says nothing.
-            if seen is not None and due_s == self._due_s:
-                self._stall = seen
+            frame = sys._current_frames().get(self._loop_thread)
+            steps = () if frame is None or _in_debugger(frame) else tuple(_steps(frame))
+            # Nothing above lets the loop's thread go on by itself. If it turned all the same, these are no longer the
+            # steps of that stall.
+            if steps and due_s == self._due_s:
+                self._stall = _Stall(due_s, steps)
         elif now - stall.since_s >= LONG_STALL_S and not self._told_long:
             self._told_long = True
-            _tell(stall, f"has held the loop for {LONG_STALL_S:g} s and goes on: nothing else can run")
+            self._tell(stall, f"has held the loop for {LONG_STALL_S:g} s and goes on: nothing else can run")
 
-    def _seen(self, innermost: FrameType, since_s: float) -> _Stall | None:
-        own: FrameType | None = None
-        what, who = "", ""
-        member: ObjectMember | None = None
-        frame: FrameType | None = innermost
-        while frame is not None and frame.f_globals.get("__name__") not in _LOOPS:
-            code = frame.f_code
-            if own is None and code.co_filename in self._files:
-                own = frame
-            if code is Driven.__await__.__code__ and member is None:
-                member = frame.f_locals["self"].member
-                who = member.instance.label if member is not None else ""
-            elif code is Instance._run.__code__ and not what:
-                what = frame.f_locals["event"].what
-            elif code is Worker.fetch.__code__ and member is None:
-                request = frame.f_locals["request"]
-                who, what = f"the Worker {frame.f_locals['self'].name}", f"fetch {request.method} {request.raw_path}"
-            frame = frame.f_back
+    # On either
+
+    def _tell(self, stall: _Stall, text: str) -> None:
+        own = next((step for step in stall.steps if step.code.co_filename in self._files), None)
+        named = [number for number, step in enumerate(stall.steps) if step.who]
+        who, member = (stall.steps[named[0]].who, stall.steps[named[0]].member) if named else ("", None)
         if own is None and not who:
-            return None  # nobody's code: the loop itself, or a turn that has just ended
-        at = own or innermost
+            return  # nobody's code: the loop itself, or a turn that has just ended
+        at = own or stall.steps[0]
         # A task of the object, and not the event itself, is known by its function.
-        what = what or f"{at.f_code.co_qualname}()"
-        where = f"{self._files.shown(at.f_code.co_filename)}:{at.f_lineno} in {at.f_code.co_qualname}"
-        return _Stall(since_s, f"{who}: {what}" if who else what, where, member)
+        # What the next one further out does is why this was called, and not what it does.
+        until = named[1] if len(named) > 1 else len(stall.steps)
+        what = next((step.what for step in stall.steps[:until] if step.what), f"{at.code.co_qualname}()")
+        where = f"{self._files.shown(at.code.co_filename)}:{at.line} in {at.code.co_qualname}"
+        context = contextvars.Context()
+        context.run(CURRENT.set, member)  # the record is about that object, wherever it is said
+        context.run(_log.warning, "%s (%s) %s", f"{who}: {what}" if who else what, where, text)
 
 
-def _tell(stall: _Stall, text: str) -> None:
-    context = contextvars.Context()
-    context.run(CURRENT.set, stall.member)  # the record is about that object, wherever it is said
-    context.run(_log.warning, "%s (%s) %s", stall.who, stall.where, text)
+def _steps(innermost: FrameType) -> Iterator[_Step]:
+    """The frames below the loop. No input or output here: it would let the loop's thread go on."""
+    frame: FrameType | None = innermost
+    while frame is not None and frame.f_globals.get("__name__") not in _LOOPS:
+        code, line = frame.f_code, frame.f_lineno
+        if code is Driven.__await__.__code__:
+            member = frame.f_locals["self"].member
+            yield _Step(code, line, who=member.instance.label if member is not None else "", member=member)
+        elif code is Instance._run.__code__:
+            yield _Step(code, line, what=frame.f_locals["event"].what)
+        elif code is Worker.fetch.__code__:
+            request = frame.f_locals["request"]
+            worker = f"the Worker {frame.f_locals['self'].name}"
+            yield _Step(code, line, who=worker, what=f"fetch {request.method} {request.raw_path}")
+        else:
+            yield _Step(code, line)
+        frame = frame.f_back
 
 
 def _in_debugger(innermost: FrameType) -> bool:
@@ -158,8 +175,16 @@ def _in_debugger(innermost: FrameType) -> bool:
         return True
     frame: FrameType | None = innermost
     while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] in _DEBUGGERS or frame.f_trace is not None:
+        # What traces a frame may also be a coverage tool, which stops nobody.
+        if any(_is_debugger(name) for name in (frame.f_globals.get("__name__"), _module_of(frame.f_trace))):
             return True
         frame = frame.f_back
     return False
+
+
+def _is_debugger(module: object) -> bool:
+    return str(module).partition(".")[0] in _DEBUGGERS
+
+
+def _module_of(traces: object) -> object:
+    return getattr(traces, "__module__", None)
