@@ -135,7 +135,7 @@ class Headers(MutableMapping[str, str]):
         if self._frozen:
             raise WrongType(
                 what="these headers cannot be changed",
-                why="they were received",
+                why="they were received, or are those of a redirect",
                 next_step="copy them first: Headers(request.headers)",
             )
 
