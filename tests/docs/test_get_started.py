@@ -63,7 +63,7 @@ def test_get_started_works_line_by_line(tmp_path):
     for block in blocks(DOCS / "get-started.md"):
         reader.do(block)
 
-    assert len(reader.asked) == 4
+    assert len(reader.asked) == 6
     assert [command[0] for command in reader.ran] == ["perdure", "perdure", "sed", "python"]
 
 

@@ -72,3 +72,13 @@ def test_each_alias_is_told_to_those_who_come_from_cloudflare():
     told = set(re.findall(r"\w+", page))
 
     assert not {line.split(".")[1] for line in aliases if line and line[0] != "#"} - told
+
+
+def test_the_names_that_are_told_to_those_who_come_from_cloudflare_are_there():
+    rows = [line for line in (DOCS / "coming-from-cloudflare.md").read_text().splitlines() if line.startswith("| ")]
+    there = set(re.findall(r"\w+", (DOCS / "reference" / "python.md").read_text()))
+
+    told = {name for row in rows for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", row)}
+
+    assert len(told) > 30
+    assert not told - there - {"on_fetch", "__init__"}
