@@ -15,6 +15,7 @@ from perdure.cli.init_project import Template, template_files, write_project
 from perdure.cli.main import app
 from perdure.config import load_project
 from perdure.model.errors import WrongValue
+from tests.checkers import MYPY_CACHE
 from tests.host.dev_process import DevProcess
 
 
@@ -87,7 +88,7 @@ def test_new_projects_pass_mypy_in_strict_mode(perdure, tmp_path):
     said = {}
     for template in Template:  # one by one: their modules have the same names
         perdure("init", template.value, "--template", template.value)
-        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "src", "tests"]
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", MYPY_CACHE, "src", "tests"]
         environment = {**os.environ, "MYPYPATH": str(tmp_path / template / "src")}
         said[template.value] = subprocess.run(
             command, cwd=tmp_path / template, capture_output=True, text=True, env=environment

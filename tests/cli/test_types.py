@@ -11,6 +11,7 @@ from perdure.cli.exit_code import ExitCode
 from perdure.cli.main import app
 from perdure.cli.types_module import env_module
 from perdure.config import load_project
+from tests.checkers import MYPY_CACHE
 from tests.host.projects import write_project
 
 EVERYTHING = """
@@ -67,7 +68,7 @@ def test_every_kind_of_binding_has_its_type_and_both_type_checkers_agree(types, 
     (tmp_path / "use.py").write_text(USE)
 
     assert types().exit_code == ExitCode.OK
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", MYPY_CACHE]
     pyright = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable]
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
     said = {tool[2]: subprocess.run([*tool, "."], capture_output=True, text=True) for tool in (mypy, pyright)}

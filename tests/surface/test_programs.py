@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 import perdure
+from tests.checkers import MYPY_CACHE
 from tests.surface.programs import rate_limiter
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -93,7 +94,7 @@ def test_a_fastapi_application_limits_its_clients(tmp_path, monkeypatch):
 
 def test_the_programs_type_check_strictly_by_mypy(tmp_path):
     programs = sorted(map(str, PROGRAMS.glob("*.py")))
-    options = ["--strict", "--namespace-packages", "--explicit-package-bases"]
+    options = ["--strict", "--cache-dir", MYPY_CACHE, "--namespace-packages", "--explicit-package-bases"]
     checked = run(tmp_path, "mypy", *options, *programs)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr

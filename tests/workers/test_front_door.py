@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import perdure
+from tests.checkers import MYPY_CACHE
 
 
 def test_everything_public_is_there_by_name():
@@ -60,7 +61,7 @@ def test_type_checkers_see_the_class_behind_a_namespace(tmp_path):
     )
 
     checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(tmp_path), str(program)],
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", MYPY_CACHE, str(program)],
         capture_output=True,
         text=True,
         check=False,
