@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.checkers import MYPY_CACHE
 from tests.docs.page import DOCS, blocks, module_of
 
 MODULES = ["coming-from-cloudflare.md", "values.md", *(f"guides/{name}.md" for name in ("gates", "objects", "storage"))]
@@ -35,7 +36,7 @@ def check(folder, *command):
 
 
 def test_the_documents_pass_mypy_in_strict_mode(written):
-    said = check(written, "mypy", "--strict", "--cache-dir", str(written / ".cache"), ".")
+    said = check(written, "mypy", "--strict", "--cache-dir", MYPY_CACHE, ".")
 
     assert said.returncode == 0, said.stdout
 
