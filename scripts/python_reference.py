@@ -123,7 +123,7 @@ def _entry(name: str) -> str:
     if signatures:
         shown += ["```text", *signatures, "```", ""]
     shown += [_about(name), ""]
-    rows = [_row(*member) for member in _members(name)]
+    rows = [_row(forms, about) for _, forms, about in _members(name)]
     if rows:
         shown += ["| member | meaning |", "| --- | --- |", *rows, ""]
     return "\n".join(shown)
@@ -136,7 +136,7 @@ def _error(name: str) -> str:
     return f"- `{name}`{link}: {_line(_doc(kind).split(chr(10) * 2)[0])}"
 
 
-def _row(member: str, signatures: list[str], about: str) -> str:
+def _row(signatures: list[str], about: str) -> str:
     shown = "<br>".join(f"`{each}`" for each in signatures).replace("|", "\\|")
     return f"| {shown} | {_line(about)} |"
 
@@ -179,9 +179,9 @@ def _members(name: str) -> Iterator[tuple[str, list[str], str]]:
             continue
         signatures.setdefault(member, []).append(shown)
         comments[member] = comments.get(member) or _comment(node)
-    for member, shown in signatures.items():
+    for member, forms in signatures.items():
         about = ABOUT.get(f"{name}.{member}") or _member_doc(name, member) or comments[member]
-        yield member, shown, " ".join(filter(None, [about, _aliases(name, member)]))
+        yield member, forms, " ".join(filter(None, [about, _aliases(name, member)]))
 
 
 def _declared_in(name: str) -> Iterator[ast.stmt]:
