@@ -64,11 +64,14 @@ ABOUT = {
     "ObjectInfo.last_written": "When it last stored something.",
     "Objects": "Object classes, or a mapping from the name of a binding to its class.",
     "Op.done": "Whether there is a result or an error.",
+    "Request.body_used": "Whether the body was read, or given away.",
     "Request.headers": "Its headers; immutable if it was received.",
     "Request.redirect": "Whether redirects are to be followed.",
+    "Response.body_used": "Whether the body was read, or given away.",
     "Response.headers": "Its headers; immutable if it was received.",
     "Response.redirected": "Whether a redirect led to it.",
     "Response.status": "The status code.",
+    "Response.status_text": "The words behind the status code.",
     "State.storage": "What the object keeps.",
     "Stub.id": "The id of the object.",
     "UNDEFINED": "JavaScript's `undefined`, in data that came from there.",
@@ -79,6 +82,7 @@ ABOUT = {
 }
 # Where a docstring names its source in papers that readers do not have.
 SOURCE = re.compile(r"\s*(?:\(runtime [\d.]+\)|Source: [^.]*(?:\.\d+)?\.(?=\s|$))")
+ALIAS = re.compile(r"^Alias: `\w+`\.$")
 
 
 def page() -> str:
@@ -101,7 +105,9 @@ def undocumented() -> list[str]:
     """Public names and their members that have nothing to say for themselves."""
     names = [name for group in GROUPS.values() for name in group]
     empty = [name for name in [*names, *errors()] if not _about(name)]
-    return empty + [f"{name}.{member}" for name in names for member, _, about in _members(name) if not about]
+    return empty + [
+        f"{name}.{member}" for name in names for member, _, about in _members(name) if not ALIAS.sub("", about)
+    ]
 
 
 def _is_error(value: object) -> bool:
@@ -133,7 +139,8 @@ def _error(name: str) -> str:
     kind = getattr(perdure, name)
     code = getattr(kind, "code", None)  # ObjectAborted has none
     link = f", [{code}](../errors/{code}.md)" if code else ""
-    return f"- `{name}`{link}: {_line(_doc(kind).split(chr(10) * 2)[0])}"
+    first, _, _ = _doc(kind).partition("\n\n")
+    return f"- `{name}`{link}: {_line(first)}"
 
 
 def _row(signatures: list[str], about: str) -> str:
