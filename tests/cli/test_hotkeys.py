@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from perdure.cli.hotkeys_objects import object_lines, object_table
+from tests.counted_lines import counting
 from tests.host.dev_process import PATIENCE_S
 from tests.host.projects import write_project
 
@@ -31,7 +32,7 @@ class Terminal:
         self.process = subprocess.Popen(
             in_front,
             cwd=folder,
-            env={**os.environ, **browser},
+            env={**os.environ, **counting(), **browser},
             stdin=self.theirs,
             stdout=self.theirs,
             stderr=self.theirs,

@@ -13,6 +13,8 @@ from typing import Self
 
 import httpx
 
+from tests.counted_lines import counting
+
 PERDURE = Path(sys.executable).with_name("perdure")
 # Far more than it takes: a loaded machine must not fail a test that is right.
 PATIENCE_S = 30.0
@@ -41,7 +43,7 @@ class DevProcess:
         self.process = subprocess.Popen(
             [*program, *command, *port_options, *reload_options, *options],
             cwd=folder,
-            env={**os.environ, "PYTHONUNBUFFERED": ""},
+            env={**os.environ, **(counting() if reload else {}), "PYTHONUNBUFFERED": ""},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
