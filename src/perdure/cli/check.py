@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from perdure.cli.check_finding import Finding
 from perdure.cli.check_program import Started, start_program
 from perdure.cli.check_project import findings_of
+from perdure.cli.config_option import ConfigFile
 from perdure.cli.console import Console, tune_streams
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.refusal import refuse
@@ -28,12 +28,7 @@ Examples:
 
 
 def check(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", "-c", metavar="FILE", help="The project's configuration. Else: the nearest, upwards from here."
-        ),
-    ] = None,
+    config: ConfigFile = None,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings end it with 1 too.")] = False,
     strict_config: Annotated[
         bool, typer.Option("--strict-config", help="Unknown keys of the configuration are errors, and end it with 3.")

@@ -48,6 +48,10 @@ class Console:
         with suppress(OSError, ValueError):  # not a file, or nobody reads it
             os.write(self._out.fileno(), f"{text}\n".encode())
 
+    def stopping(self) -> None:
+        """A stop was asked for; from a signal's handler."""
+        self.line_amid_anything("Stopping: running requests may end; Ctrl-C again does not wait for them")
+
     def request_line(self, method: str, path: str, status: int, took_ms: float) -> None:
         """One request; `-` stands for a method that could not be read and for a status that nobody was there to get.
 

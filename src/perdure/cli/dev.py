@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from perdure.cli.child_process import ChildProcess
+from perdure.cli.config_option import ConfigFile
 from perdure.cli.dev_options import LOG_FORMATS, LOG_LEVELS, DevOptions
 from perdure.cli.exit_code import ExitCode
 
@@ -29,12 +30,7 @@ Examples:
 
 
 def dev(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", "-c", metavar="FILE", help="The project's configuration. Else: the nearest, upwards from here."
-        ),
-    ] = None,
+    config: ConfigFile = None,
     port: Annotated[
         int | None,
         typer.Option(

@@ -25,7 +25,7 @@ from perdure.cli.log_lines import LogLines
 from perdure.cli.stop_signal import StopSignal, stop_signal
 from perdure.cli.user_frames import user_traceback
 from perdure.cli.watch import Watched, imported_files
-from perdure.config import DevSettings, Project, load_project
+from perdure.config import DATA_FOLDER, DevSettings, Project, load_project
 from perdure.config.identity import slug
 from perdure.edge import RequestLog, tls_context
 from perdure.host.assignment import Assignment
@@ -40,11 +40,6 @@ from perdure.host.version import VERSION
 from perdure.host.watchdog import Watchdog
 from perdure.model.errors import ConfigError, PerdureError, WrongValue
 from perdure.web import Request, Response
-
-# Beside the configuration, and named in the .gitignore of every project.
-DATA_FOLDER = Path(".perdure", "state")
-
-STOPPING = "Stopping: running requests may end; Ctrl-C again does not wait for them"
 
 
 class Place(Protocol):
@@ -92,7 +87,7 @@ class Alone:
 
     @contextmanager
     def stop(self) -> Iterator[StopSignal]:
-        with stop_signal(lambda: self._console.line_amid_anything(STOPPING)) as stop:
+        with stop_signal(self._console.stopping) as stop:
             yield stop
 
     def address(self, listen: Callable[[], Address]) -> Address:

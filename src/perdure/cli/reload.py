@@ -27,7 +27,6 @@ from perdure.cli.hotkeys import Hotkeys
 from perdure.cli.stop_signal import StopSignal, stop_signal
 from perdure.cli.watch import Watched
 
-STOPPING = "Stopping: running requests may end; Ctrl-C again does not wait for them"
 STEP_MS = 25
 """A save is often several changes: they are one if nothing follows for this long."""
 DEBOUNCE_MS = 200
@@ -129,8 +128,7 @@ class Reloader:
 
     async def run(self) -> int:
         """Serve; gives the exit code for how it ended."""
-        stopping = lambda: self._console.line_amid_anything(STOPPING)  # noqa: E731
-        with self._hotkeys, stop_signal(stopping, on_second=self._end_at_once) as stop:
+        with self._hotkeys, stop_signal(self._console.stopping, on_second=self._end_at_once) as stop:
             asked = asyncio.ensure_future(self._pass_on(stop))
             try:
                 while self._children or not self._over:

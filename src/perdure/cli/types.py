@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from perdure.cli.config_option import ConfigFile
 from perdure.cli.console import Console, tune_streams
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.refusal import refuse
@@ -28,12 +29,7 @@ Examples:
 
 
 def types(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", "-c", metavar="FILE", help="The project's configuration. Else: the nearest, upwards from here."
-        ),
-    ] = None,
+    config: ConfigFile = None,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -13,6 +13,9 @@ from typing import Any
 from perdure.core.migrations import Migration, StorageKind
 from perdure.model.secret import Secret
 
+DATA_FOLDER = Path(".perdure", "state")
+"""Where a project's data is unless somebody says otherwise: beside its configuration, and named in every .gitignore."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectBinding:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
+from perdure.config import DATA_FOLDER
 from perdure.edge.asgi import Receive, Send, serve_http
 from perdure.host.embedded import check_worker
 from perdure.host.opening import folder_of, open
@@ -30,8 +31,6 @@ ASGIApp: TypeAlias = Callable[
     Awaitable[None],
 ]
 
-DATA_FOLDER = Path(".perdure", "state")
-"""Beside the configuration or the main module: where `perdure dev` keeps the same project's data."""
 NO_WEBSOCKETS = "this application serves no WebSockets yet\n"
 
 

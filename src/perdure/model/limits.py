@@ -7,6 +7,7 @@ later. See tests/model/test_limits.py.
 import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from perdure.model.errors import WrongType, WrongValue
 
@@ -65,11 +66,11 @@ class Limits:
                 _check(field.name, value, int, 0, "10_000")
 
 
-def _check(name: str, value: object, wanted: type, zero: timedelta | int, example: str) -> None:
+def _check(name: str, value: Any, wanted: type, zero: Any, example: str) -> None:
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise WrongType(
             what=f"Limits.{name} must be of type {wanted.__name__}, not {type(value).__name__}",
             next_step=f"write {name}={example}",
         )
-    if not value > zero:  # type: ignore[operator]  # of the wanted type, as just checked
+    if not zero < value:
         raise WrongValue(what=f"Limits.{name} must be positive, not {value}", next_step="leave it out for the default")

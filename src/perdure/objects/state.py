@@ -75,9 +75,8 @@ class State:
             return
         current = CURRENT.get()
         member = current.child() if current is not None else ObjectMember(self._instance, self._instance.gate)
-        work = self._background(aw)
-        # By which people know it; type checkers take coroutines for a protocol without names.
-        setattr(work, "__qualname__", getattr(aw, "__qualname__", type(aw).__name__))  # noqa: B010
+        work: Any = self._background(aw)  # for type checkers coroutines are a protocol without names
+        work.__qualname__ = getattr(aw, "__qualname__", type(aw).__name__)  # by which people know it
         task = start_task(work, member)
         if inspect.iscoroutine(aw):
             # After a reset before its first step it would be "never awaited".

@@ -102,7 +102,6 @@ def _opened(place: Place, *, unconfirmed_after: int | None) -> Files:
         recover(writer)
         if unconfirmed_after is not None:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            writer.wal_pages = 0
         reader = open_reader(place)
         opened.append(partial(close_untouched, reader.connection))
         return Files(

@@ -133,6 +133,7 @@ class Message:
 
     def _copied(self) -> Self:
         """A message that differs in its body's reader only."""
+        # For requests and responses to say. As an abstract base class this would slow every isinstance() of a request.
         raise NotImplementedError
 
 
