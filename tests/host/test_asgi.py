@@ -352,5 +352,5 @@ def test_under_uvicorn_with_two_workers_the_second_is_refused_with_what_to_do(ap
         refusal = server.wait_for(r"the folder is in use by process (\d+) .*")
         answer = httpx.get(f"{url}/a").text
 
-    assert "one worker process, or one `perdure server`" in refusal[0]
+    assert "run one worker process only" in refusal[0]
     assert answer.startswith("/a 1")

@@ -265,6 +265,16 @@ def test_a_folder_that_is_open_in_this_process_is_refused_as_that(tmp_path):
     assert "use what opened it, or close that first" in str(error)
 
 
+def test_a_folder_that_is_open_in_this_process_and_stays_so_is_refused_without_a_wait(tmp_path):
+    async def scenario():
+        async with perdure.open(tmp_path, objects=[Note]):
+            async with asyncio.timeout(5):
+                with pytest.raises(perdure.DataFolderLocked, match="this very process"):
+                    await perdure.open(tmp_path, objects=[Note], lock_timeout=timedelta(hours=1))
+
+    asyncio.run(scenario())
+
+
 def test_a_second_process_is_told_who_has_the_folder_since_when_and_what_to_do(tmp_path):
     program = tmp_path / "second.py"
     program.write_text(
@@ -291,16 +301,17 @@ def test_a_second_process_is_told_who_has_the_folder_since_when_and_what_to_do(t
 
     assert pid == os.getpid()
     assert holder in text and since.endswith("+00:00") and str(tmp_path / "data") in text
-    assert "one worker process, or one `perdure server` and call it over HTTP" in text
+    assert "run one worker process only and call that over HTTP" in text
 
 
 def test_an_open_waits_for_a_holder_that_is_going(tmp_path):
     async def scenario():
         first = await perdure.open(tmp_path, objects=[Note])
-        second = asyncio.ensure_future(perdure.open(tmp_path, objects=[Note])._open())
         await first[Note]["a"].write("by the first")
-        await first.aclose()
-        rt = await second
+        going = asyncio.create_task(first.aclose())
+        await asyncio.sleep(0)
+        rt = await perdure.open(tmp_path, objects=[Note])
+        await going
         kept = await rt[Note]["a"].read()
         await rt.aclose()
         return kept

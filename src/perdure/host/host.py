@@ -34,8 +34,9 @@ DRAIN_S = 10.0
 class Host:
     """A Worker that runs here. Made by `Host.start`."""
 
-    def __init__(self, worker: Worker, resources: AsyncExitStack, clock: Clock) -> None:
+    def __init__(self, worker: Worker, folder: DataFolder, resources: AsyncExitStack, clock: Clock) -> None:
         self.worker = worker
+        self._folder = folder
         self._resources = resources
         """The data folder and what it works with; what was opened last is closed first."""
         self._clock = clock
@@ -54,7 +55,8 @@ class Host:
         """Open the data folder, load the project's code, and bring the folder's classes to what the project says.
 
         file_system: SQLite's name of the one below the stores; tests give one that loses power.
-        Raises DataFolderLocked if another process still has the folder after `lock_timeout_s`; StoreBroken if it cannot be
+        Raises DataFolderLocked if another process still has the folder after `lock_timeout_s`, or this one has it and stays;
+        StoreBroken if it cannot be
         opened or a store in it cannot; ConfigError if the folder's
         classes cannot become the project's; LoadFailed if its code cannot be loaded. Nothing stays open or loaded then.
         """
@@ -109,7 +111,7 @@ class Host:
                 config=assignment.config,
             )
             resources.callback(OPEN_CLOCKS.leave, OPEN_CLOCKS.join(clock))
-            return Host(worker, resources.pop_all(), clock)
+            return Host(worker, folder, resources.pop_all(), clock)
 
     @property
     def running_requests(self) -> int:
@@ -139,6 +141,7 @@ class Host:
         What has not ended after `grace_s`, requests and events together, is dropped; only the disk may take longer.
         """
         ends_at = self._clock.monotonic() + grace_s
+        self._folder.announce_close()
         async with self._resources:
             if self._server is not None:
                 await self._server.drain(grace_s)

@@ -199,10 +199,16 @@ class DataFolder:
             self._timer.cancel()
         self._timer = self._clock.call_later(IDLE_CLOSE_S / 2, self._look_after_stores)
 
+    def announce_close(self) -> None:
+        """A close is coming: whoever wants the folder waits for it instead of being refused at once."""
+        if self._refusal is None:
+            self._lock.announce_going()
+
     async def close(self) -> None:
         """Closes every store and the catalog and lets others have the folder. In a forked child: nothing."""
         if self._refusal is not None:
             return
+        self.announce_close()
         self._refusal = StoreBroken(what="the data folder is closed", where=str(self.path), next_step="open it again")
         if self._timer is not None:
             self._timer.cancel()

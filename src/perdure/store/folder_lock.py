@@ -31,6 +31,8 @@ class Holder(msgspec.Struct, frozen=True):
     pid: int
     since_ms: int
     program: str
+    going: bool = False
+    """Whether it closes the folder already."""
 
 
 class FolderLock:
@@ -45,14 +47,23 @@ class FolderLock:
     async def acquire(folder: Path, *, clock: Clock, timeout_s: float) -> "FolderLock":
         """Takes the lock of an existing folder, waiting up to `timeout_s` for a holder that is going.
 
-        Raises DataFolderLocked, which names the holder.
+        Raises DataFolderLocked, which names the holder: at once if that is this process and it does not close the folder.
         """
         ends = clock.monotonic() + timeout_s
         while (held := try_lock(folder, now_ms=clock.now_ms())) is None:
-            if clock.monotonic() >= ends:
-                raise _locked(folder, _read_holder(folder))
+            holder = _read_holder(folder)
+            # Another process may be told to go; here whoever has it would have to go on while it is waited for.
+            stays = holder is not None and holder.pid == os.getpid() and not holder.going
+            if stays or clock.monotonic() >= ends:
+                raise _locked(folder, holder)
             await _sleep(clock, LOCK_POLL_S)
         return held
+
+    def announce_going(self) -> None:
+        """Whoever wants the folder may wait: it will be free soon."""
+        holder = _read_holder(self._folder)
+        if self._lock is not None and holder is not None and holder.pid == os.getpid():
+            _write_holder(self._folder, msgspec.structs.replace(holder, going=True))
 
     def release(self) -> None:
         """Lets others have it; nothing if it was released before."""
@@ -120,7 +131,7 @@ def _locked(folder: Path, holder: Holder | None) -> DataFolderLocked:
     pid = holder.pid if holder is not None else 0
     who, next_step = (
         f"process {pid} ({program})",
-        "run one worker process, or one `perdure server` and call it over HTTP",
+        "stop it, or run one worker process only and call that over HTTP",
     )
     if pid == os.getpid():
         who, next_step = f"this very process ({program})", "use what opened it, or close that first"

@@ -52,8 +52,8 @@ class StoreTooNew(PerdureError):
 class DataFolderLocked(PerdureError, OSError):
     """Another process has this data folder open: `program`, process `pid`, since `since`. One process owns a folder.
 
-    Stop that one, or use another folder. To serve from several processes, run one `perdure server` and call it over
-    HTTP.
+    Stop that one, or use another folder. Run one worker process (`uvicorn --workers 1`); what other processes need of
+    its objects they ask its Worker for, over HTTP.
     """
 
     errno: int | None = errno.EAGAIN
