@@ -24,8 +24,10 @@ from perdure.workers.worker import Worker
 
 STALL_S = 0.1
 """People notice a tenth of a second, and everybody's requests wait for it."""
-TURN_S = 0.025
-"""Between two notes on the loop: a stall may be so much longer than STALL_S and go unnoticed; 40 timers a second cost little."""
+TURN_S = 0.01
+"""Between two notes on the loop: by so much a stall may be shorter than what is said of it; 100 timers a second cost little."""
+LOOK_S = STALL_S - 2 * TURN_S
+"""Without a turn for so long, what runs is taken down: a little before it is a stall, which may end the moment it is one."""
 RAN_SHARE = 0.1
 """Of the time that the watching thread was late, what this process must have had of a processor to be to blame for it."""
 LONG_STALL_S = 2.0
@@ -64,8 +66,8 @@ class Watchdog:
     def __init__(self, root: Path) -> None:
         """root: the project's folder; lines of its files are named rather than those of what they call."""
         self._files = ProjectFiles(root)
-        self._due_s = 0.0
-        """When the loop's next turn should be noted."""
+        self._turned_s = 0.0
+        """When the loop's last turn was noted."""
         self._stall: _Stall | None = None
         self._told_long = False
         self._ended = threading.Event()
@@ -93,40 +95,40 @@ class Watchdog:
     def _note_turn(self) -> None:
         stall, self._stall = self._stall, None
         now = time.monotonic()
-        self._due_s = now + TURN_S
+        self._turned_s = now
         self._told_long = False
         if self._loop is not None:
             self._timer = self._loop.call_later(TURN_S, self._note_turn)
-        if stall is not None:
+        if stall is not None and now - stall.since_s >= STALL_S:
             took = f"{(now - stall.since_s) * 1000:,.0f} ms"
             self._tell(stall, f"held the loop for {took}: nothing else could run; await, or use asyncio.to_thread(...)")
 
     # On the thread
 
     def _watch(self) -> None:
-        looked_s, used_s, wait_s = time.monotonic(), time.process_time(), STALL_S
+        looked_s, used_s, wait_s = time.monotonic(), time.process_time(), LOOK_S
         while not self._ended.wait(wait_s):
             now, used_now_s = time.monotonic(), time.process_time()
             late_s = now - looked_s - wait_s
             if late_s > TURN_S and used_now_s - used_s - wait_s < late_s * RAN_SHARE:
                 # This thread did not run either, and no code of ours held it up: the machine slept, or we were stopped.
-                self._due_s = max(self._due_s, now + TURN_S)
-            elif now - self._due_s >= STALL_S:
+                self._turned_s = max(self._turned_s, now)
+            elif now - self._turned_s >= LOOK_S:
                 self._look(now)
             looked_s, used_s = now, used_now_s
-            # Not before a stall can be one: in a loop that turns, this thread wakes some eight times a second.
-            wait_s = max(TURN_S, self._due_s + STALL_S - now)
+            # Not before there can be something to see: in a loop that turns, this thread wakes some thirteen times a second.
+            wait_s = max(TURN_S / 2, self._turned_s + LOOK_S - now)
 
     def _look(self, now: float) -> None:
         stall = self._stall
         if stall is None:
-            due_s = self._due_s
+            turned_s = self._turned_s
             frame = sys._current_frames().get(self._loop_thread)
             steps = () if frame is None or _in_debugger(frame) else tuple(_steps(frame))
             # Nothing above lets the loop's thread go on by itself. If it turned all the same, these are no longer the
             # steps of that stall.
-            if steps and due_s == self._due_s:
-                self._stall = _Stall(due_s, steps)
+            if steps and turned_s == self._turned_s:
+                self._stall = _Stall(turned_s, steps)
         elif now - stall.since_s >= LONG_STALL_S and not self._told_long:
             self._told_long = True
             self._tell(stall, f"has held the loop for {LONG_STALL_S:g} s and goes on: nothing else can run")
