@@ -1,7 +1,8 @@
 """What an exception of Python's own means here: a note on it with the reason and the next step.
 
 Must stay true: only what a confusion about Perdure explains gets a note, once; looking costs nothing where nothing is
-raised. See tests/mistakes/test_in_code.py.
+raised; and nothing that a user's exception or method does when it is looked at keeps the error from its caller. See
+tests/workers/test_advice.py and tests/mistakes/test_in_code.py.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _TEXTS: Final[Mapping[str, str]] = {
     r"object NoneType can't be used in 'await' expression|'NoneType' object can't be awaited": (
         "what stands after `await` has its result already, or is no call at all; leave `await` out, as with `storage.kv`"
     ),
-    r"\b(Op|Remote)\b": "an operation has its result once it is awaited; write `(await ...)`",
+    # As Python writes the name of a type: a text of the user's may speak of a remote host.
+    r"['\"(](Op|Remote)['\")]|\b(not|type|object|got) (Op|Remote)\b|\b(Op|Remote) (object|found|given)\b": "an operation has its result once it is awaited; write `(await ...)`",
     r"object Stub can't be used in 'await' expression|'Stub' object can't be awaited": (
         "a stub stands for an object and is there at once; await a call of it: `await stub.method()`"
     ),
@@ -51,11 +53,12 @@ def advise(error: BaseException) -> None:
             advise(member)
     if not isinstance(error, AttributeError | TypeError | RuntimeError) or error.__class__.__module__ != "builtins":
         return
-    if any(note.startswith(_ADVICE) for note in getattr(error, "__notes__", ())):
+    notes = getattr(error, "__notes__", [])
+    if not isinstance(notes, list) or any(isinstance(note, str) and note.startswith(_ADVICE) for note in notes):
         return
     advice = _about_attribute(error) if isinstance(error, AttributeError) else None
     if advice is None:
-        said = str(error)
+        said = _text_of(error)
         advice = next((text for pattern, text in _TEXTS.items() if re.search(pattern, said)), None)
     if advice is not None:
         error.add_note(_ADVICE + advice)
@@ -68,17 +71,27 @@ def advise_caller(error: BaseException, cls: type[Any], method: str) -> None:
     last = error.__traceback__
     while last.tb_next is not None:
         last = last.tb_next
-    function = inspect.unwrap(getattr(cls, method))
-    if last.tb_frame.f_globals.get("__name__") not in _CALLERS or not callable(function):
+    if last.tb_frame.f_globals.get("__name__") not in _CALLERS:
+        return
+    try:
+        function = inspect.unwrap(getattr(cls, method))
+        takes = re.sub(r"^\(self(, )?", "(", str(inspect.signature(function)))
+    except Exception:  # without a signature, or its default values cannot be shown: Python's own text has to do
         return
     code = getattr(function, "__code__", None)
     place = "" if code is None else f" ({code.co_filename}:{code.co_firstlineno})"
-    takes = re.sub(r"^\(self(, )?", "(", str(inspect.signature(function)))
     error.add_note(f"{_ADVICE}it is {cls.__qualname__}.{method}{takes}{place}; call it with these arguments")
 
 
 # Where a frame is the last one if the method that it calls was not entered.
 _CALLERS: Final = frozenset({"perdure.workers.rpc", "perdure.workers.typed_call"})
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # of what the exception was given: there is no text to know it by
+        return ""
 
 
 def _about_attribute(error: AttributeError) -> str | None:

@@ -66,7 +66,7 @@ def rebuild(error: BaseException, modules: Modules) -> Exception:
     made = _as_its_own_class(error, modules)
     if made is None:
         made = _as_remote_error(error)
-    _set(made, "remote", True)
+        _set(made, "remote", True)
     cause = error.__cause__ if isinstance(error, ConstructorFailed) else None
     notes = _notes_of(error)
     if cause is None:  # else its frames are the cause's, which brings them along
@@ -97,20 +97,28 @@ def _as_its_own_class(error: BaseException, modules: Modules) -> Exception | Non
             made = _blank(cls, (error.message, [rebuild(member, modules) for member in error.exceptions]))
         else:
             made = _blank(cls, _arguments(error.args, cls, own, attributes))
-    except Exception:  # what keeps it from crossing is its own affair (no value, odd arguments): a RemoteError then
+        _give_state(error, made, attributes, slots)
+    except Exception:
+        # What keeps it from crossing is its own affair (no value, odd arguments, a property): a RemoteError then.
         return None
+    return made
+
+
+def _give_state(
+    error: BaseException, made: Exception, attributes: dict[str, Any], slots: dict[str, MemberDescriptorType]
+) -> None:
     for name, value in attributes.items():
         if name in slots:
             slots[name].__set__(made, value)
         else:
             made.__dict__[name] = value
+    _set(made, "remote", True)
     if isinstance(error, PerdureError):
-        return made  # ours keep all in their attributes
+        return  # ours keep all in their attributes
     for base, names in _BUILT_IN_STATE:
         if isinstance(error, base):
             for name in names:
                 _copy_state(error, made, name)
-    return made
 
 
 def _attributes(own: dict[str, Any], cls: type[Exception]) -> dict[str, Any]:
@@ -194,10 +202,17 @@ def _as_remote_error(error: BaseException) -> RemoteError:
         type_name=name.removeprefix("builtins."),
         message=_text_of(error),
         args=args,
-        retryable=bool(getattr(error, "retryable", False)),
-        overloaded=bool(getattr(error, "overloaded", False)),
-        object_reset=bool(getattr(error, "object_reset", False)),
+        retryable=_says(error, "retryable"),
+        overloaded=_says(error, "overloaded"),
+        object_reset=_says(error, "object_reset"),
     )
+
+
+def _says(error: BaseException, flag: str) -> bool:
+    try:
+        return bool(getattr(error, flag, False))
+    except Exception:  # a property of user code: it must not keep the error from its caller
+        return False
 
 
 def _copied(value: Any, path: str) -> Any:
