@@ -35,7 +35,7 @@ GROUPS = {
     "Reaching objects": ["Namespace", "Stub", "stub_of", "Remote", "Op"],
     "Storage": ["Storage", "SyncKv", "Transaction", "Keys", "Value"],
     "Requests and responses": ["Request", "Response", "Headers", "HeadersInit", "Query", "FormData", "File", "Body"],
-    "In your own program": ["open", "Opening", "Runtime", "Objects", "asgi", "ASGIApp"],
+    "In your own program": ["open", "Opening", "Runtime", "Objects", "asgi", "ASGIApp", "LogContext"],
     "Time": ["now", "monotonic"],
     "Values of JavaScript": ["Map", "Undefined", "UNDEFINED"],
 }

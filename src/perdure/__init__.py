@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from perdure.host.asgi import ASGIApp, asgi
     from perdure.host.clock import monotonic, now
     from perdure.host.embedded import Objects
+    from perdure.host.log_context import LogContext
     from perdure.host.opening import Opening, open
     from perdure.host.runtime import Runtime
     from perdure.model.object_info import ObjectInfo
@@ -101,6 +102,7 @@ __all__ = [
     "Keys",
     "Limits",
     "LoadFailed",
+    "LogContext",
     "Map",
     "MethodNotFound",
     "Namespace",
@@ -164,6 +166,7 @@ _HOME_OF = {
     "Headers": "perdure.web.headers",
     "HeadersInit": "perdure.web.headers",
     "Keys": "perdure.objects.storage.keys",
+    "LogContext": "perdure.host.log_context",
     "Namespace": "perdure.workers.namespace",
     "Objects": "perdure.host.embedded",
     "ObjectInfo": "perdure.model.object_info",

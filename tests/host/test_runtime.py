@@ -3,6 +3,10 @@
 import asyncio
 import contextlib
 import contextvars
+import gc
+import re
+import subprocess
+import sys
 import threading
 import weakref
 from datetime import UTC, datetime, timedelta
@@ -160,6 +164,32 @@ def test_after_the_close_every_use_is_an_error_that_says_so(tmp_path):
         assert "closed" in repr(rt)
 
     asyncio.run(scenario())
+
+
+def test_a_runtime_that_nobody_closes_is_a_resource_warning(tmp_path):
+    # In a process of its own: this one would keep the folder and the clock.
+    program = """
+import asyncio, perdure
+async def main():
+    await perdure.open("data/")
+asyncio.run(main())
+"""
+    run = subprocess.run(
+        [sys.executable, "-W", "always", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+
+    assert re.search(r"ResourceWarning: unclosed <Runtime .*data: no classes>: .*await rt\.aclose\(\)", run.stderr)
+
+
+def test_a_runtime_that_was_closed_warns_of_nothing(tmp_path, recwarn):
+    async def scenario():
+        async with perdure.open(tmp_path, objects=[Counter]):
+            pass
+
+    asyncio.run(scenario())
+    gc.collect()
+
+    assert not [warning for warning in recwarn if "unclosed <Runtime" in str(warning.message)]
 
 
 def test_a_block_that_raises_closes_and_raises_the_same(tmp_path):

@@ -6,6 +6,7 @@ of the same names are left out to keep this readable; tests/surface/aliases.txt 
 collections.abc.Coroutine at run time; it is not declared as one, so that a storage call without `await` stays clean under the checkers.
 """
 
+import logging
 from builtins import bytes as _bytes
 from collections.abc import (
     AsyncIterable,
@@ -24,6 +25,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from logging import Filter
 from os import PathLike
 from types import ModuleType, TracebackType
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Never, Self, TypeAlias, overload
@@ -64,6 +66,7 @@ __all__ = [
     "Keys",
     "Limits",
     "LoadFailed",
+    "LogContext",
     "Map",
     "MessageEvent",
     "MethodNotFound",
@@ -751,6 +754,10 @@ def open(
     env: Mapping[str, Any] | None = None,
     lock_timeout: timedelta = ...,
 ) -> Opening: ...  # path: the data folder; 5 s
+
+class LogContext(Filter):  # perdure_class, perdure_object and perdure_request on every record of a handler (API-62)
+    def filter(self, record: logging.LogRecord) -> bool: ...
+
 def asgi(
     worker: Runtime | str | PathLike[str] | ModuleType, *, data: str | PathLike[str] | None = None
 ) -> ASGIApp: ...  # API-68

@@ -101,7 +101,8 @@ def open(
     env: more values for `env`. lock_timeout: how long to wait for a process that has the folder and is going.
 
     Raises WrongType and WrongValue for arguments that cannot be. Awaited, it raises DataFolderLocked if another process
-    keeps the folder, at once if this one has it open; StoreBroken and StoreTooNew if it cannot be read; ConfigError and LoadFailed for the Worker.
+    keeps the folder, at once if this one has it open; StoreBroken and StoreTooNew if it cannot be read; ConfigError and
+    LoadFailed for the Worker.
     """
     return Opening(folder_of(path), object_classes(objects), _checked(worker), _values(env), _waiting(lock_timeout))
 

@@ -6,6 +6,7 @@ it, or from another loop or thread, every use is an error that says so. See test
 
 import asyncio
 import contextlib
+import warnings
 from threading import get_ident
 from typing import Any, TypeVar
 
@@ -32,12 +33,13 @@ class Runtime:
     `rt[Counter]` is the namespace of a class, `rt[Counter]["ann"]` a stub of one object, typed as the class.
     """
 
+    _closing: asyncio.Task[None] | None = None
+
     def __init__(self, host: Host, path: str) -> None:
         self._host = host
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
-        self._closing: asyncio.Task[None] | None = None
 
     @property
     def env(self) -> Env:
@@ -95,6 +97,17 @@ class Runtime:
             self._closing = self._loop.create_task(self._host.close())
         # A caller that is cancelled leaves; what it began goes on, or the folder would stay half closed.
         await asyncio.shield(self._closing)
+
+    def __del__(self) -> None:
+        if self._closing is None:
+            # Only said: closing takes a running loop. What was acknowledged is on disk.
+            warnings.warn(
+                f"unclosed {self!r}: nobody else can open its folder until this process ends; "
+                "use `async with perdure.open(...)`, or await rt.aclose() at the end",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
 
     def __repr__(self) -> str:
         state = "" if self._closing is None else ", closed"
