@@ -36,7 +36,9 @@ _TEXTS: Final[Mapping[str, str]] = {
         "what stands after `await` has its result already, or is no call at all; leave `await` out, as with `storage.kv`"
     ),
     # As Python writes the name of a type: a text of the user's may speak of a remote host.
-    r"['\"(](Op|Remote)['\")]|\b(not|type|object|got) (Op|Remote)\b|\b(Op|Remote) (object|found|given)\b": "an operation has its result once it is awaited; write `(await ...)`",
+    r"['\"(](Op|Remote)['\")]|\b(not|type|object|got) (Op|Remote)\b|\b(Op|Remote) (object|found|given)\b": (
+        "an operation has its result once it is awaited; write `(await ...)`"
+    ),
     r"object Stub can't be used in 'await' expression|'Stub' object can't be awaited": (
         "a stub stands for an object and is there at once; await a call of it: `await stub.method()`"
     ),
