@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.layers import IN_TABLE, Group, Layers
+from perdure.core.page_change import BLOCK_BYTES, PAGE_BYTES, changed_page, page_change
 
 OBJECTS = [bytes([n]) * 32 for n in range(4)]
 KEYS = ["a", "b", "é"]
 
-Rows = dict[str, bytes]
+PAGES = [0, 1, 2]
+
+Rows = dict[str | int, bytes]
+"""Values by key, and pages by number."""
 State = tuple[ObjectRecord | None, Rows]
-"""An object as its code sees it: registry row and values."""
+"""An object as its code sees it: registry row, values and pages."""
 
 
 @dataclass
@@ -24,7 +28,7 @@ class Disk:
     """SQLite as the layers see it: log and tables; a commit may fail and leave a group that a crash would revive."""
 
     log: dict[int, tuple[Entry, ...]] = field(default_factory=dict)
-    rows: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    rows: dict[tuple[int, str | int], bytes] = field(default_factory=dict)
     records: dict[bytes, ObjectRecord] = field(default_factory=dict)
     ghost: Group | None = None
 
@@ -38,6 +42,11 @@ class Disk:
                 self.rows.pop((entry.generation, key), None)
             else:
                 self.rows[entry.generation, key] = value
+            yield
+        for number, change in (entry.pages or {}).items():
+            page = changed_page(self.rows.get((entry.generation, number)), [change])
+            assert page is not None
+            self.rows[entry.generation, number] = page
             yield
         if entry.record is not None:
             self.records[entry.object] = entry.record
@@ -59,7 +68,8 @@ class Disk:
         record = self.records.get(object)
         if record is None:
             return None, {}
-        return record, {key: self.rows[record.generation, key] for key in KEYS if (record.generation, key) in self.rows}
+        places = [(record.generation, key) for key in (*KEYS, *PAGES)]
+        return record, {place[1]: self.rows[place] for place in places if place in self.rows}
 
 
 @dataclass
@@ -123,8 +133,23 @@ class Schedule:
             record = ObjectRecord(self.generation, None, self.value)
         elif fresh:
             record = ObjectRecord(record.generation, None, record.created_ms, alarm_ms=self.value)
-        after = {key: value for key, value in (rows | changes).items() if value is not None}
-        return Entry(object, 0, record.generation, changes, record if fresh else None), (record, after)
+        pages = self.page_writes(rows) if self.random.random() < 0.5 else {}
+        after = {key: value for key, value in (rows | changes | pages).items() if value is not None}
+        changed = {number: page_change(rows.get(number), page) for number, page in pages.items()}
+        entry = Entry(object, 0, record.generation, changes, record if fresh else None, pages=changed or None)
+        return entry, (record, after)
+
+    def page_writes(self, rows: Rows) -> dict[int, bytes]:
+        """Two pages: a block of each is new, or all of it."""
+        pages = {}
+        for number in self.random.sample(PAGES, 2):
+            self.value += 1
+            block = self.value.to_bytes(8, "big") * (BLOCK_BYTES // 8)
+            page = bytearray(rows.get(number, bytes(PAGE_BYTES)))
+            start = self.random.randrange(PAGE_BYTES // BLOCK_BYTES) * BLOCK_BYTES
+            page[start : start + BLOCK_BYTES] = block
+            pages[number] = block * (PAGE_BYTES // BLOCK_BYTES) if self.random.random() < 0.1 else bytes(page)
+        return pages
 
     def delete_all(self, object: bytes, record: ObjectRecord) -> tuple[Entry, State]:
         if self.random.random() < 0.3:
@@ -209,12 +234,17 @@ class Schedule:
         held = self.layers.value(generation, key)
         return self.disk.rows.get((generation, key)) if held is IN_TABLE else held
 
+    def page_of(self, generation: int, number: int) -> bytes | None:
+        return changed_page(self.disk.rows.get((generation, number)), self.layers.page_changes(generation, number))
+
     def read(self, object: bytes) -> State:
         held = self.layers.record(object)
         record = self.disk.records.get(object) if held is IN_TABLE else held
         if record is None:
             return None, {}
-        values = {key: self.value_of(record.generation, key) for key in KEYS}
+        values = {key: self.value_of(record.generation, key) for key in KEYS} | {
+            number: self.page_of(record.generation, number) for number in PAGES
+        }
         return record, {key: value for key, value in values.items() if value is not None}
 
     def check(self) -> None:

@@ -32,7 +32,7 @@ class AppliesTheNewestValue(Layers):
         for key, value in entry.rows.items():
             held = self.value(entry.generation, key)
             rows[key] = value if isinstance(held, Elsewhere) else held
-        return Entry(entry.object, 0, entry.generation, rows, entry.record, entry.removed, entry.retires)
+        return Entry(entry.object, 0, entry.generation, rows, entry.record, entry.removed, entry.retires, entry.pages)
 
 
 class NoEpoch(Layers):
@@ -67,8 +67,8 @@ class SplitsEntries(Layers):
 
     def append(self, entry: Entry, size_bytes: int) -> int:
         first, *rest = entry.rows or {"a": None}
-        halves = [{first: entry.rows.get(first)}, {key: entry.rows[key] for key in rest}]
-        head, tail = (Entry(entry.object, 0, entry.generation, rows, entry.record) for rows in halves)
+        head = Entry(entry.object, 0, entry.generation, {first: entry.rows.get(first)}, entry.record, pages=entry.pages)
+        tail = Entry(entry.object, 0, entry.generation, {key: entry.rows[key] for key in rest}, entry.record)
         position = super().append(head, head.size_bytes())
         self._put_flat(tail, position)
         self._held_back.append(tail)
@@ -90,6 +90,31 @@ class RemovesBeforeItsOwnPositionIsApplied(Layers):
         return super()._leave_flat(entry, self.next_position)
 
 
+class PagesLeaveTooEarly(Layers):
+    """Changes of a page go with the first apply that covers the page, not with the one that covers their position."""
+
+    def _leave_pages(self, generation: int, number: int, position: int) -> None:
+        super()._leave_pages(generation, number, self.next_position)
+
+
+class KeepsPagesOfAFailedGroup(Layers):
+    """After a failed group its changes of pages are still read."""
+
+    def _rebuild_flat(self, objects: frozenset[bytes], lost: list[Entry]) -> None:
+        pages = {generation: dict(changes) for generation, changes in self._pages.items()}
+        super()._rebuild_flat(objects, lost)
+        self._pages = pages
+
+
+class ForgetsThePagesBelowAFailedGroup(Layers):
+    """After a failed group changes of pages are dropped and not rebuilt from the durable layers."""
+
+    def _rebuild_flat(self, objects: frozenset[bytes], lost: list[Entry]) -> None:
+        super()._rebuild_flat(objects, lost)
+        for entry in lost:
+            self._pages.pop(entry.generation, None)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -100,6 +125,9 @@ class RemovesBeforeItsOwnPositionIsApplied(Layers):
         KeepsEntriesAfterFailure,
         SplitsEntries,
         RemovesBeforeItsOwnPositionIsApplied,
+        PagesLeaveTooEarly,
+        KeepsPagesOfAFailedGroup,
+        ForgetsThePagesBelowAFailedGroup,
     ],
 )
 def test_a_rule_left_out_is_caught_by_the_schedules(fault):

@@ -9,6 +9,7 @@ import pytest
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
+from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.model.errors import UnitTooLarge
 from perdure.store.interface import Store
 
@@ -85,6 +86,29 @@ class StoreContract:
             assert [key for key, _ in store.scan(1, KeyRange(reverse=True, limit=1))] == ["k9"]
             assert store.scan(1, KeyRange("k4", "k4")) == []
             assert store.scan(2, KeyRange()) == []
+
+        run(scenario, again)
+
+    def test_a_page_is_what_its_changes_made_of_it_applied_or_not(self, run):
+        first = bytes(PAGE_BYTES - 1) + b"!"
+        second = first[:2000] + b"second" + first[2006:]
+        third = second[:100] + b"third" + second[105:]
+
+        async def scenario(store: Store) -> None:
+            assert store.page(1, 0) is None
+            store.append(page_entry(A, 1, {0: (None, first), 7: (None, first)}))
+            store.append(page_entry(A, 1, {0: (first, second)}))
+
+            assert store.page(1, 0) == second
+            assert store.page(1, 7) == first
+            assert store.page(1, 1) is None
+            assert store.page(2, 0) is None
+
+        async def again(store: Store) -> None:
+            assert store.page(1, 0) == second
+            store.append(page_entry(A, 1, {0: (second, third), 8: (None, third)}))
+
+            assert (store.page(1, 0), store.page(1, 7), store.page(1, 8)) == (third, first, third)
 
         run(scenario, again)
 
@@ -238,6 +262,22 @@ class StoreContract:
 
         run(scenario, again)
 
+    def test_a_listed_object_holds_its_database_too(self, run):
+        three, four = (bytes(28) + n.to_bytes(4, "big") + bytes(PAGE_BYTES - 32) for n in (3, 4))
+
+        async def scenario(store: Store) -> None:
+            store.append(entry(A, 1, ObjectRecord(1, "a", NOW_MS), k=b"v"))
+            await durable(store, A, store.append(page_entry(A, 1, {0: (None, three)})))
+            [row] = await store.objects(limit=10)
+            assert row.size_bytes == 2 + 3 * PAGE_BYTES
+
+        async def again(store: Store) -> None:
+            await durable(store, A, store.append(page_entry(A, 1, {0: (three, four)})))
+            [row] = await store.objects(limit=10)
+            assert row.size_bytes == 2 + 4 * PAGE_BYTES
+
+        run(scenario, again)
+
     def test_only_what_is_durable_is_listed_and_the_position_of_the_rest_is_told(self, run):
         async def scenario(store: Store) -> None:
             position = store.append(entry(A, 1, ObjectRecord(1, "a", NOW_MS), k=b"v"))
@@ -307,6 +347,12 @@ class StoreContract:
 
 def entry(object: bytes, generation: int, record: ObjectRecord | None = None, /, **rows: bytes | None) -> Entry:
     return Entry(object, NOW_MS, generation, dict(rows), record)
+
+
+def page_entry(object: bytes, generation: int, pages: dict[int, tuple[bytes | None, bytes]]) -> Entry:
+    """pages: what each was and what it is now."""
+    changes = {number: page_change(before, after) for number, (before, after) in pages.items()}
+    return Entry(object, NOW_MS, generation, {}, pages={number: each for number, each in changes.items() if each})
 
 
 async def durable(store: Store, object: bytes, position: int) -> None:

@@ -18,6 +18,7 @@ import apsw
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.migrations import MigrationPlan
+from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.store.committer import CommitterPool
 from perdure.store.crash_point import CrashPoint
 from perdure.store.data_folder import DataFolder
@@ -25,6 +26,7 @@ from perdure.store.sqlite_store import SqliteStore
 from tests.store.loop_clock import LoopClock
 
 OBJECTS = [bytes([n]) * 32 for n in range(1, 4)]
+PAGES = [0, 9]
 RANDOM_KILLS = 8
 NEVER_REACHED = 3
 COMMITS_UNTIL_THE_LOG_GROWS = 12
@@ -61,12 +63,13 @@ class Notes:
 
 
 class Child:
-    """Units that set three rows of an object to the same number, which only grows."""
+    """Units that set three rows and two pages of an object to the same number, which only grows."""
 
     def __init__(self, store: SqliteStore, notes: Notes) -> None:
         self.store = store
         self.notes = notes
         self.generations: dict[bytes, int] = {}
+        self.pages: dict[bytes, bytes] = {}
         self.count = 0
 
     def unit(self, object: bytes, *, fresh: bool = False) -> "asyncio.Future[bool]":
@@ -76,8 +79,20 @@ class Child:
             retires = self.generations.get(object)
             self.generations[object] = self.store.new_generation()
             record = ObjectRecord(self.generations[object], None, 0)
+            self.pages.pop(object, None)
         value = b"%d" % self.count
-        entry = Entry(object, 0, self.generations[object], dict.fromkeys("abc", value), record, retires=retires)
+        page = self.count.to_bytes(8, "big") + bytes(PAGE_BYTES - 8)
+        change = page_change(self.pages.get(object), page)
+        self.pages[object] = page
+        entry = Entry(
+            object,
+            0,
+            self.generations[object],
+            dict.fromkeys("abc", value),
+            record,
+            retires=retires,
+            pages=dict.fromkeys(PAGES, change) if change is not None else None,
+        )
         self.notes.write("tried", object[0], self.count)
         position, count = self.store.append(entry), self.count
         ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -12,6 +12,7 @@ from pathlib import Path
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import Layers
+from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.model.errors import PerdureError
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
 from tests.store.world import World
@@ -19,8 +20,10 @@ from tests.store.world import World
 OBJECTS = [bytes([n]) * 32 for n in range(1, 5)]
 KEYS = ["a", "b", "c", "é"]
 
-State = tuple[int | None, dict[str, bytes]]
-"""(generation or None, rows)."""
+PAGES = [0, 1, 300]
+
+State = tuple[int | None, dict[str | int, bytes]]
+"""(generation or None, rows by key and pages by number)."""
 
 
 @dataclass
@@ -92,14 +95,23 @@ class Life:
                 record = ObjectRecord(generation, f"object {object[0]}", now_ms)
             value = b"%d " % self.count + bytes(self.value_bytes)
             changes = {key: None if random.random() < 0.2 else value for key in random.sample(KEYS, 3)}
-            entry = Entry(object, now_ms, generation, changes, record)
-            after = generation, {key: kept for key, kept in (rows | changes).items() if kept is not None}
+            pages = {number: self.page(rows.get(number)) for number in random.sample(PAGES, 2)}
+            changed = {number: page_change(rows.get(number), page) for number, page in pages.items()}
+            entry = Entry(object, now_ms, generation, changes, record, pages=changed)
+            after = generation, {key: kept for key, kept in (rows | changes | pages).items() if kept is not None}
         try:
             self.last[object] = store.append(entry)
         except PerdureError:
             return  # The store is off: nothing happened.
         self.history[object].states.append(after)
         self.say(object)
+
+    def page(self, before: bytes | None) -> bytes:
+        """With one more place that tells this unit from all others."""
+        page = bytearray(before or bytes(PAGE_BYTES))
+        start = self.random.randrange(PAGE_BYTES // 8) * 8
+        page[start : start + 8] = self.count.to_bytes(8, "big")
+        return bytes(page)
 
     def reply(self) -> None:
         self.say(self.random.choice(OBJECTS))
@@ -149,7 +161,12 @@ class Life:
         record = self.world.store.record(object)
         if record is None:
             return None, {}
-        return record.generation, dict(self.world.store.scan(record.generation, KeyRange()))
+        store, generation = self.world.store, record.generation
+        pages = {number: store.page(generation, number) for number in PAGES}
+        return generation, {
+            **dict(store.scan(generation, KeyRange())),
+            **{number: page for number, page in pages.items() if page is not None},
+        }
 
     def cut_and_judge(self) -> None:
         """Cuts the power, starts again and looks."""

@@ -20,7 +20,7 @@ from perdure.core.key_range import KeyRange
 from perdure.store.committer import CommitterPool
 from perdure.store.crash_point import CrashPoint, passes
 from perdure.store.data_folder import DataFolder
-from tests.store.kill_run import OBJECTS, RANDOM_KILLS
+from tests.store.kill_run import OBJECTS, PAGES, RANDOM_KILLS
 from tests.store.loop_clock import LoopClock
 
 SOURCES = [path for path in Path(store.__path__[0]).glob("*.py") if path.name != "crash_point.py"]
@@ -58,7 +58,7 @@ def test_statements_that_change_the_store_outside_a_transaction_are_the_one_that
     }
 
     # applying.py runs inside the transactions of writer.py; _APPEND is the statement that is its own transaction.
-    assert files == {"applying.py": 9, "writer.py": 3}
+    assert files == {"applying.py": 10, "writer.py": 4}
 
 
 def test_production_does_nothing_at_a_crash_point():
@@ -117,6 +117,8 @@ async def judge(folder: Path) -> None:
             values = set(rows.values())
             assert len(values) <= 1 and set(rows) in (set(), set("abc")), f"half a unit: {rows}"
             found = int(values.pop()) if values else 0
+            pages = {store.page(record.generation, number) for number in PAGES} if record is not None else {None}
+            assert [page and int.from_bytes(page[:8], "big") for page in pages] == [found or None], "half a unit"
             assert told.get(object[0], 0) <= found <= tried.get(object[0], 0)
     folders = {path.name for path in (folder / "data" / "namespaces").iterdir()}
     assert folders == namespaces

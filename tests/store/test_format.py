@@ -70,6 +70,26 @@ def test_a_newer_catalog_is_refused(tmp_path):
         with_folder(tmp_path / "data", nothing)
 
 
+def test_a_store_of_the_format_before_is_taken_over_with_what_it_holds(tmp_path):
+    world = World(tmp_path / "store")
+    world.register(b"a" * 32, 1, "room", k=b"v")
+    world.close()
+    path = tmp_path / "store" / "store.db"
+    connection = apsw.Connection(str(path), vfs=checksummed_file_system())
+    connection.execute("DROP TABLE page; UPDATE meta SET value = '0.0.1' WHERE key = 'written_by'")
+    connection.pragma("user_version", 1)
+    connection.close()
+
+    world = World(tmp_path / "store")
+
+    assert world.store.get(1, "k") == b"v"
+    assert world.store.page(1, 0) is None
+    world.close()
+    with pytest.raises(StoreTooNew, match="0.0.test"):
+        make_newer(path, written_by="0.0.test")
+        World(tmp_path / "store")
+
+
 def test_anybody_can_open_a_store_with_any_sqlite_tool(tmp_path):
     world = World(tmp_path / "store")
     world.register(b"a" * 32, 1, "room", k=b"v")

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
+from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
 from tests.store.world import World
 
@@ -19,6 +20,10 @@ KEYS = ["", "a", "a\0", "ab", "b", "é", "\ud7ff", "\ue000", "\uffff", "\U0001f6
 
 objects = st.sampled_from(OBJECTS)
 changes = st.dictionaries(st.sampled_from(KEYS), st.none() | st.binary(max_size=8), min_size=1, max_size=4)
+PAGES = [0, 1, 5]
+pages = st.dictionaries(
+    st.sampled_from(PAGES), st.tuples(st.integers(0, PAGE_BYTES - 8), st.binary(min_size=1, max_size=8)), max_size=2
+)
 bounds = st.none() | st.sampled_from([*KEYS, "aa", "zz"])
 ranges = st.builds(
     KeyRange,
@@ -27,6 +32,11 @@ ranges = st.builds(
     reverse=st.booleans(),
     limit=st.none() | st.integers(0, 4),
 )
+
+
+def values_of(rows):
+    """Without the pages."""
+    return {key: value for key, value in rows.items() if isinstance(key, str)}
 
 
 class Model:
@@ -78,8 +88,8 @@ class StoreMachine(RuleBasedStateMachine):
             if object in self.model.durable:
                 self.model.now[object] = self.model.durable[object]
 
-    @rule(object=objects, changes=changes, alarm_ms=st.none() | st.integers(0, 5))
-    def write(self, object, changes, alarm_ms):
+    @rule(object=objects, changes=changes, alarm_ms=st.none() | st.integers(0, 5), edits=pages)
+    def write(self, object, changes, alarm_ms, edits):
         self.time_ms += 1
         record, rows = self.model.now.get(object, (None, {}))
         written = None
@@ -87,7 +97,17 @@ class StoreMachine(RuleBasedStateMachine):
             generation = self.store.new_generation() if record is None else record.generation
             record = written = ObjectRecord(generation, None, self.time_ms, alarm_ms)
         after = {key: value for key, value in (rows | changes).items() if value is not None}
-        self.append(object, Entry(object, self.time_ms, record.generation, changes, written), (record, after))
+        changed = {}
+        for number, (start, content) in edits.items():
+            before = rows.get(number)
+            page = bytearray(before or bytes(PAGE_BYTES))
+            page[start : start + len(content)] = content
+            after[number] = bytes(page)
+            change = page_change(before, bytes(page))
+            if change is not None:
+                changed[number] = change
+        entry = Entry(object, self.time_ms, record.generation, changes, written, pages=changed or None)
+        self.append(object, entry, (record, after))
 
     @rule(object=objects, remove=st.booleans())
     def delete_all(self, object, remove):
@@ -138,6 +158,7 @@ class StoreMachine(RuleBasedStateMachine):
     def scan(self, object, keys):
         if object in self.model.now:
             record, rows = self.model.now[object]
+            rows = values_of(rows)
             assert self.store.scan(record.generation, keys) == [(key, rows[key]) for key in keys.select(rows)]
 
     @invariant()
@@ -148,6 +169,10 @@ class StoreMachine(RuleBasedStateMachine):
             record, rows = self.model.now.get(object, (None, {}))
             assert self.store.record(object) == record
             if record is not None:
+                assert {number: self.store.page(record.generation, number) for number in PAGES} == {
+                    number: rows.get(number) for number in PAGES
+                }
+                rows = values_of(rows)
                 assert {key: self.store.get(record.generation, key) for key in KEYS} == {
                     key: rows.get(key) for key in KEYS
                 }

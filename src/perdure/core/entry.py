@@ -1,7 +1,8 @@
 """An entry: everything that one unit changes in a store, as one value that is stored whole or not at all.
 
 Whatever an object's step wrote (rows, its registry record, the generation it left behind) travels in a single `Entry`, so
-"data and registration" or "rows and delete_all" can never come apart. See tests/store/test_contract.py.
+"data and registration" or "rows and delete_all" can never come apart; nor can keys, and pages of the object's SQL
+database. See tests/store/test_contract.py.
 """
 
 import msgspec
@@ -22,8 +23,9 @@ class ObjectRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One unit of one object.
 
-    `rows` belong to `generation`; None deletes. `record` is the registry row from now on (None: as it was), `removed` says
-    that the object exists no longer, and `retires` names a generation whose rows nobody will read again.
+    `rows` and `pages` belong to `generation`; a row of None deletes. `record` is the registry row from now on (None: as
+    it was), `removed` says that the object exists no longer, and `retires` names a generation whose rows and pages
+    nobody will read again.
     """
 
     object: bytes
@@ -34,10 +36,15 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     record: ObjectRecord | None = None
     removed: bool = False
     retires: int | None = None
+    pages: dict[int, bytes] | None = None
+    """What changed in pages of its SQL database, by their numbers from 0 on: see `core.page_change`."""
 
     def size_bytes(self) -> int:
-        """What this entry adds to a group, near enough for bounds: keys, values and a fixed part."""
+        """What this entry adds to a group, near enough for bounds: keys, values, changes of pages and a fixed part."""
         size = 96
         for key, value in self.rows.items():
             size += len(key) + 8 + (len(value) if value is not None else 0)
+        if self.pages is not None:
+            for change in self.pages.values():
+                size += len(change) + 8
         return size

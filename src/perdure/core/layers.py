@@ -1,4 +1,4 @@
-"""What a store knows beyond its tables: groups of entries, old to new, and the newest value of every row in them.
+"""What a store knows beyond its tables: groups of entries, old to new, and the newest of every row and page in them.
 
 Old to new there are: groups durable and not yet applied, the group in flight, the group that gathers. These are the
 truth; the flat map only answers reads. Five rules keep a read from ever seeing neither or both of layers and tables,
@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.page_change import is_whole
 
 
 class Elsewhere(Enum):
@@ -65,6 +66,7 @@ class Layers:
         self._in_flight: Group | None = None
         self._groups: deque[Group] = deque()
         self._rows: dict[int, dict[str, tuple[int, bytes | None]]] = {}
+        self._pages: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
         self._records: dict[bytes, tuple[int, ObjectRecord | None]] = {}
         self._floors: dict[bytes, int] = {}
         self._fence_position = 0
@@ -84,6 +86,17 @@ class Layers:
     def rows_of(self, generation: int) -> dict[str, tuple[int, bytes | None]]:
         """Every row of that generation that the layers hold: (position, value or None). Not to be changed."""
         return self._rows.get(generation, {})
+
+    def page_changes(self, generation: int, number: int) -> list[bytes]:
+        """What makes the newest page of the one in the tables, oldest first.
+
+        On another thread: asked before the tables are read, it is right as long as nobody writes that page. What leaves the
+        layers meanwhile is in the tables and in the answer, and to make a change twice does no harm.
+        """
+        pages = self._pages.get(generation)
+        if pages is None:
+            return []
+        return [change for _, change in tuple(pages.get(number, ()))]
 
     def record(self, object: bytes) -> ObjectRecord | InTable | None:
         """The newest registry row; None if the object was removed."""
@@ -246,11 +259,27 @@ class Layers:
                 if not rows:
                     del self._rows[entry.generation]
             yield
+        for number in entry.pages or ():
+            self._leave_pages(entry.generation, number, position)
+            yield
         if entry.record is not None or entry.removed:
             record = self._records.get(entry.object)
             if record is not None and record[0] <= position:
                 del self._records[entry.object]
         yield
+
+    def _leave_pages(self, generation: int, number: int, position: int) -> None:
+        pages = self._pages.get(generation)
+        changes = pages.get(number) if pages is not None else None
+        if pages is None or changes is None:
+            return
+        left = sum(at <= position for at, _ in changes)
+        if left < len(changes):
+            del changes[:left]
+            return
+        del pages[number]
+        if not pages:
+            del self._pages[generation]
 
     # Parts
 
@@ -267,8 +296,18 @@ class Layers:
             rows[key] = (position, value)
         if not rows:
             del self._rows[entry.generation]
+        if entry.pages is not None:
+            self._put_pages(entry.generation, entry.pages, position)
         if entry.record is not None or entry.removed:
             self._records[entry.object] = (position, entry.record)
+
+    def _put_pages(self, generation: int, changed: dict[int, bytes], position: int) -> None:
+        pages = self._pages.setdefault(generation, {})
+        for number, change in changed.items():
+            if is_whole(change):
+                pages[number] = [(position, change)]
+            else:
+                pages.setdefault(number, []).append((position, change))
 
     def _drop_gathered(self, objects: frozenset[bytes]) -> list[Entry]:
         dropped = [entry for entry in self._gathering if entry.object in objects]
@@ -282,6 +321,7 @@ class Layers:
     def _rebuild_flat(self, objects: frozenset[bytes], lost: list[Entry]) -> None:
         for entry in lost:
             self._rows.pop(entry.generation, None)
+            self._pages.pop(entry.generation, None)
             self._records.pop(entry.object, None)
         generations = {entry.generation for entry in lost}
         if self._leaving is not None:

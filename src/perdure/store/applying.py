@@ -12,13 +12,17 @@ import apsw
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.layers import Group
-from perdure.store.bounds import DELETE_BYTES_MAX, SORT_ROWS_MAX, STEP_ROWS
+from perdure.core.page_change import changed_page, is_whole
+from perdure.store.bounds import DELETE_BYTES_MAX, SORT_ROWS_MAX, STEP_PAGES, STEP_ROWS
 from perdure.store.log import first_id
+from perdure.store.page_id import page_id
 
 _UPSERT_ROW = (
     "INSERT INTO kv(generation, key, value) VALUES(?, ?, ?)"
     " ON CONFLICT(generation, key) DO UPDATE SET value = excluded.value"
 )
+_READ_PAGE = "SELECT body FROM page WHERE id = ?"
+_UPSERT_PAGE = "INSERT INTO page(id, body) VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET body = excluded.body"
 _DELETE_ROW = "DELETE FROM kv WHERE generation = ? AND key = ?"
 _UPSERT_OBJECT = (
     "INSERT INTO object(id, generation, name, created_ms, alarm_ms, written_ms) VALUES(?, ?, ?, ?, ?, ?)"
@@ -33,6 +37,7 @@ _DELETE_LOG_PART = "DELETE FROM log WHERE id = (SELECT min(id) FROM log WHERE id
 _SET_META = "INSERT OR REPLACE INTO meta VALUES(?, ?)"
 
 _Row = tuple[int, str]
+_Page = tuple[int, int]
 
 
 class Applying:
@@ -44,6 +49,7 @@ class Applying:
         self._groups = groups
         self._connection = connection
         self._rows: dict[_Row, bytes | None] = {}
+        self._pages: dict[_Page, list[bytes]] = {}
         self._written_ms: dict[bytes, int] = {}
         self._records: dict[bytes, ObjectRecord | None] = {}
         self._retired: set[int] = set()
@@ -55,6 +61,7 @@ class Applying:
             for entry in group.entries:
                 yield from self._merge(entry)
         yield from self._write_rows()
+        yield from self._write_pages()
         yield from self._write_objects()
         yield from self._forget_log()
 
@@ -72,6 +79,11 @@ class Applying:
             self._rows[generation, key] = value
             if n % STEP_ROWS == STEP_ROWS - 1:
                 yield
+        for number, change in (entry.pages or {}).items():
+            if is_whole(change):
+                self._pages[generation, number] = [change]
+            else:
+                self._pages.setdefault((generation, number), []).append(change)
         yield
 
     def _write_rows(self) -> Iterator[None]:
@@ -92,6 +104,25 @@ class Applying:
         if deletes:
             self._connection.executemany(_DELETE_ROW, deletes)
         self.rows_written += len(live)
+
+    def _write_pages(self) -> Iterator[None]:
+        items = iter(self._pages.items())
+        while run := sorted(islice(items, SORT_ROWS_MAX)):
+            for start in range(0, len(run), STEP_PAGES):
+                self._change_pages(run[start : start + STEP_PAGES])
+                yield
+
+    def _change_pages(self, pages: list[tuple[_Page, list[bytes]]]) -> None:
+        upserts = []
+        for (generation, number), changes in pages:
+            if generation in self._retired:
+                continue
+            id = page_id(generation, number)
+            before = None if is_whole(changes[0]) else self._connection.execute(_READ_PAGE, (id,)).get
+            upserts.append((id, changed_page(before, changes)))
+        if upserts:
+            self._connection.executemany(_UPSERT_PAGE, upserts)
+        self.rows_written += len(upserts)
 
     def _write_objects(self) -> Iterator[None]:
         objects = iter(self._written_ms.items())

@@ -34,6 +34,9 @@ BATCH_GROUPS_MAX = 5_000
 # A batch is written, and merged, in steps of this many rows, between which it looks at the time: well below 1 ms.
 STEP_ROWS = 64
 
+# The same for pages of objects' databases, of which each is read, changed and written.
+STEP_PAGES = 16
+
 # Rows are sorted by generation and key, and objects by id, before they are written, this many at once: 1 ms, and
 # neighbours share pages (a new object costs 27 us instead of 35).
 SORT_ROWS_MAX = 4_096

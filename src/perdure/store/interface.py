@@ -51,7 +51,7 @@ class StoredObject:
     """When its last entry was made."""
     alarm_ms: int | None
     size_bytes: int
-    """Of its keys and values."""
+    """Of its keys, its values and its SQL database."""
 
 
 class Store(Protocol):
@@ -107,6 +107,10 @@ class Store(Protocol):
 
     def scan(self, generation: int, keys: KeyRange) -> list[tuple[str, bytes]]:
         """What `keys` selects, in its order."""
+        ...
+
+    def page(self, generation: int, number: int) -> bytes | None:
+        """The newest page of an object's SQL database, durable or not; None if there is none of that number."""
         ...
 
     async def get_off_loop(self, generation: int, key: str) -> bytes | None:

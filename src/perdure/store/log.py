@@ -8,6 +8,7 @@ tests/store/test_log.py.
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import TypeVar
 
 import msgspec
 
@@ -22,6 +23,10 @@ _CRC_BYTES = 4
 
 # A group of this size is one row of the log whatever it holds; the usual case, which skips the counting.
 _SURELY_SMALL_BYTES = 9 * LOG_ROW_ROWS_MAX
+
+
+_Key = TypeVar("_Key", str, int)
+_Change = TypeVar("_Change", bytes, bytes | None)
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):
@@ -102,7 +107,7 @@ def _parts(entries: tuple[Entry, ...]) -> Iterator[tuple[Entry, ...]]:
     part: list[Entry] = []
     size, rows = 0, 0
     for piece in chain.from_iterable(map(_pieces, entries)):
-        piece_size, piece_rows = piece.size_bytes(), len(piece.rows) + 1
+        piece_size, piece_rows = piece.size_bytes(), _rows_of(piece) + 1
         if part and (size + piece_size > LOG_ROW_BYTES_MAX or rows + piece_rows > LOG_ROW_ROWS_MAX):
             yield tuple(part)
             part, size, rows = [], 0, 0
@@ -112,18 +117,30 @@ def _parts(entries: tuple[Entry, ...]) -> Iterator[tuple[Entry, ...]]:
 
 
 def _pieces(entry: Entry) -> Iterator[Entry]:
-    if entry.size_bytes() <= LOG_ROW_BYTES_MAX and len(entry.rows) <= LOG_ROW_ROWS_MAX:
+    if entry.size_bytes() <= LOG_ROW_BYTES_MAX and _rows_of(entry) <= LOG_ROW_ROWS_MAX:
         yield entry
         return
-    # Everything but the rows goes with the first piece; the pieces apply one after the other, in one transaction.
-    piece = msgspec.structs.replace(entry, rows={})
+    # Everything but rows and pages goes with the first piece; the pieces apply one after the other, in one transaction.
+    yield msgspec.structs.replace(entry, rows={}, pages=None)
+    for rows in _runs(entry.rows):
+        yield Entry(entry.object, entry.time_ms, entry.generation, rows)
+    for pages in _runs(entry.pages or {}):
+        yield Entry(entry.object, entry.time_ms, entry.generation, {}, pages=pages)
+
+
+def _runs(changes: dict[_Key, _Change]) -> Iterator[dict[_Key, _Change]]:
+    run: dict[_Key, _Change] = {}
     size = 0
-    for key, value in entry.rows.items():
-        row_size = len(key) + 8 + (len(value) if value is not None else 0)
-        if piece.rows and (size + row_size > LOG_ROW_BYTES_MAX // 2 or len(piece.rows) >= LOG_ROW_ROWS_MAX):
-            yield piece
-            piece = Entry(entry.object, entry.time_ms, entry.generation, {})
-            size = 0
-        piece.rows[key] = value
+    for key, value in changes.items():
+        row_size = 8 + (len(key) if isinstance(key, str) else 0) + (len(value) if value is not None else 0)
+        if run and (size + row_size > LOG_ROW_BYTES_MAX // 2 or len(run) >= LOG_ROW_ROWS_MAX):
+            yield run
+            run, size = {}, 0
+        run[key] = value
         size += row_size
-    yield piece
+    if run:
+        yield run
+
+
+def _rows_of(entry: Entry) -> int:
+    return len(entry.rows) + len(entry.pages or ())

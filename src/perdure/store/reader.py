@@ -12,6 +12,7 @@ import apsw
 
 from perdure.core.entry import ObjectRecord
 from perdure.core.key_range import KeyRange
+from perdure.store.page_id import page_id
 
 _GET = "SELECT value FROM kv WHERE generation = ? AND key = ?"
 _RECORD = "SELECT generation, name, created_ms, alarm_ms FROM object WHERE id = ?"
@@ -23,6 +24,7 @@ _SCAN = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY ke
 _SCAN_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
 _SCAN_BACK = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY key DESC LIMIT ?"
 _SCAN_BACK_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT ?"
+_PAGE = "SELECT body FROM page WHERE id = ?"
 _OWNER = "SELECT id, name FROM object WHERE generation = ?"
 
 _REGISTRY = "SELECT id, generation, name, created_ms, alarm_ms, written_ms FROM object INDEXED BY object_name"
@@ -59,6 +61,10 @@ class Reader:
 
     def get(self, generation: int, key: str) -> bytes | None:
         rows = self._all(_GET, (generation, key))
+        return rows[0][0] if rows else None
+
+    def page(self, generation: int, number: int) -> bytes | None:
+        rows = self._all(_PAGE, (page_id(generation, number),))
         return rows[0][0] if rows else None
 
     def scan(self, generation: int, keys: KeyRange, *, extra: int = 0) -> list[tuple[str, bytes]]:

@@ -14,6 +14,7 @@ from typing import Any
 from perdure.core.entry import ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import Group
+from perdure.core.page_change import changed_page, database_bytes
 from perdure.store.interface import StoredObject
 from perdure.store.reader import Reader, RegistryRow
 
@@ -99,17 +100,23 @@ def _by_place(row: RegistryRow) -> tuple[str, bytes]:
 
 
 def _sizes(tables: Reader, groups: Iterable[Group], rows: Iterable[RegistryRow]) -> dict[int, int]:
-    """The bytes of keys and values of each generation that these rows name."""
+    """The bytes of keys, values and SQL database of each generation that these rows name."""
     sizes = {row.generation: 0 for row in rows}
     changed: dict[int, dict[str, Any]] = {}
+    first_pages: dict[int, list[bytes]] = {}
     for group in groups:
         for entry in group.entries:
-            if entry.generation in sizes and entry.rows:
+            if entry.generation not in sizes:
+                continue
+            if entry.rows:
                 changed.setdefault(entry.generation, {}).update(entry.rows)
+            if entry.pages is not None and 0 in entry.pages:
+                first_pages.setdefault(entry.generation, []).append(entry.pages[0])
     for generation in sizes:
         size = tables.size_bytes(generation)
         for key, value in changed.get(generation, {}).items():
             size -= tables.row_bytes(generation, key)
             size += 0 if value is None else len(key.encode()) + len(value)
-        sizes[generation] = size
+        first_page = changed_page(tables.page(generation, 0), first_pages.get(generation, ()))
+        sizes[generation] = size + database_bytes(first_page)
     return sizes

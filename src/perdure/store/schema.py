@@ -12,10 +12,11 @@ from perdure.model.errors import StoreBroken, StoreTooNew
 from perdure.store.connection import transaction
 from perdure.store.crash_point import At, CrashPoint
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change that an older Perdure would misread."""
 
 # log: groups not yet applied, id = position * 65536 + part.  kv: keys are text, which SQLite orders by UTF-8 bytes.
+# page: pages of objects' SQL databases, id = generation * 16777216 + number.
 # retired: generations whose rows nobody reads, being swept.  meta: written_by, position (applied), generation (highest
 # given).
 STORE_TABLES = (
@@ -23,6 +24,7 @@ STORE_TABLES = (
     "CREATE TABLE log(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
     "CREATE TABLE kv(generation INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
     " PRIMARY KEY(generation, key)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE page(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
     "CREATE TABLE object(id BLOB PRIMARY KEY, generation INTEGER NOT NULL, name TEXT, created_ms INTEGER NOT NULL,"
     " written_ms INTEGER NOT NULL, alarm_ms INTEGER) STRICT, WITHOUT ROWID",
     "CREATE INDEX object_name ON object(name, id)",
@@ -41,29 +43,26 @@ CATALOG_TABLES = (
 def ensure_schema(connection: apsw.Connection, path: Path, tables: tuple[str, ...], *, written_by: str, at: At) -> None:
     """Makes the tables in an empty database; refuses a database that is newer, or something else altogether."""
     version = connection.pragma("user_version")
-    if version == FORMAT:
-        missing = _missing_indexes(connection, tables)
-    elif version:
+    if version > FORMAT:
         raise _too_new(connection, path, version)
-    else:
+    if not version:
         _refuse_foreign(connection, path)
         connection.pragma("journal_mode", "wal")
-        missing = [*tables]
-    if not missing:
+    missing = _missing(connection, tables)
+    if version == FORMAT and not missing:
         return
     with transaction(connection, at, CrashPoint.BEFORE_SCHEMA_COMMIT, CrashPoint.AFTER_SCHEMA_COMMIT):
         for statement in missing:
             connection.execute(statement)
-        if not version:
-            connection.execute("INSERT INTO meta VALUES('written_by', ?)", (written_by,))
+        if version != FORMAT:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES('written_by', ?)", (written_by,))
             connection.pragma("user_version", FORMAT)
 
 
-def _missing_indexes(connection: apsw.Connection, tables: tuple[str, ...]) -> list[str]:
-    """Those that an earlier Perdure of this format did not have: they say how fast is read, and not what."""
-    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")}
-    indexes = {statement.split()[2]: statement for statement in tables if statement.startswith("CREATE INDEX")}
-    return [statement for name, statement in indexes.items() if name not in there]
+def _missing(connection: apsw.Connection, tables: tuple[str, ...]) -> list[str]:
+    """What an earlier Perdure did not have: every format so far is the one before it and more tables."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    return [statement for statement in tables if statement.split()[2].partition("(")[0] not in there]
 
 
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:

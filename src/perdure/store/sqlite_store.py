@@ -18,6 +18,7 @@ from perdure.core.clock import Clock
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import IN_TABLE, Layers
+from perdure.core.page_change import changed_page, is_whole
 from perdure.core.row_cache import UNREAD, RowCache
 from perdure.core.waiting import Release, Waiter, Waiting
 from perdure.model.errors import ForkedChild, PerdureError, StorageBroken, UnitTooLarge, WrongThread, rebuilt
@@ -165,6 +166,17 @@ class SqliteStore:
             rows.sort(key=_by_key, reverse=keys.reverse)
         return rows if keys.limit is None else rows[: keys.limit]
 
+    def page(self, generation: int, number: int) -> bytes | None:
+        if self._refusal is not None:
+            raise self._refused()
+        changes = self._layers.page_changes(generation, number)
+        if changes and is_whole(changes[0]):
+            return changed_page(None, changes)
+        try:
+            return changed_page(self._tables().page(generation, number), changes)
+        except apsw.Error as error:
+            raise self._failed_read(error, generation, number) from error
+
     async def get_off_loop(self, generation: int, key: str) -> bytes | None:
         while True:
             if self._refusal is not None:
@@ -226,14 +238,15 @@ class SqliteStore:
         self._table_reads += 1
         return self._upkeep.tables()
 
-    def _failed_read(self, error: BaseException, generation: int, key: str | None) -> StorageBroken:
+    def _failed_read(self, error: BaseException, generation: int, key: str | int | None) -> StorageBroken:
         try:
             owner = self._tables().owner(generation)
         except apsw.Error:
             owner = None  # The registry is damaged too: the generation has to do.
         object = f"object {owner[0].hex()}" if owner is not None else f"generation {generation}"
         named = f" ({owner[1]!r})" if owner is not None and owner[1] is not None else ""
-        what = f"key {key!r} of {object}{named}" if key is not None else f"a range of keys of {object}{named}"
+        part = {str: f"key {key!r}", int: f"page {key} of the SQL database"}.get(type(key), "a range of keys")
+        what = f"{part} of {object}{named}"
         return failed_read(error, what, self._where)
 
     # Life

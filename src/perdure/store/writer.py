@@ -11,10 +11,11 @@ import apsw
 
 from perdure.core.layers import Group
 from perdure.store.applying import Applying
-from perdure.store.bounds import SLICE_S, STEP_ROWS
+from perdure.store.bounds import SLICE_S, STEP_PAGES, STEP_ROWS
 from perdure.store.connection import transaction, unsynced
 from perdure.store.crash_point import At, CrashPoint
 from perdure.store.log import LogCodec
+from perdure.store.page_id import page_ids
 from perdure.store.wal_room import WalRoom
 
 _APPEND = "INSERT INTO log(id, body) VALUES(?, ?)"
@@ -22,6 +23,10 @@ _RETIRED = "SELECT generation FROM retired ORDER BY generation LIMIT 1"
 _SWEEP = (
     "DELETE FROM kv WHERE generation = ?1 AND key IN"
     f" (SELECT key FROM kv WHERE generation = ?1 ORDER BY key LIMIT {STEP_ROWS})"
+)
+_SWEEP_PAGES = (
+    "DELETE FROM page WHERE id IN (SELECT id FROM page WHERE id BETWEEN ? AND ? ORDER BY id"
+    f" LIMIT {STEP_PAGES})"
 )
 _SWEPT = "DELETE FROM retired WHERE generation = ?"
 
@@ -126,7 +131,7 @@ class Writer:
 
 
 class Sweep:
-    """Deletes the rows of one generation in short steps, and last the note that it was to be swept."""
+    """Deletes the rows and pages of one generation in short steps, and last the note that it was to be swept."""
 
     def __init__(self, connection: apsw.Connection, generation: int) -> None:
         self.rows = 0
@@ -134,10 +139,14 @@ class Sweep:
         self._generation = generation
 
     def steps(self) -> Iterator[None]:
+        yield from self._delete(_SWEEP, (self._generation,))
+        yield from self._delete(_SWEEP_PAGES, page_ids(self._generation))
+        self._connection.execute(_SWEPT, (self._generation,))
+
+    def _delete(self, statement: str, bindings: tuple[int, ...]) -> Iterator[None]:
         while True:
-            self._connection.execute(_SWEEP, (self._generation,))
+            self._connection.execute(statement, bindings)
             if not (deleted := self._connection.changes()):
-                break
+                return
             self.rows += deleted
             yield
-        self._connection.execute(_SWEPT, (self._generation,))
