@@ -56,6 +56,10 @@ class Limits:
     """What the waiting events hold in memory: four of the largest calls."""
     queue_age: timedelta = timedelta(seconds=30)
     """How long the oldest may wait: by then most callers have given up."""
+    sql: timedelta = timedelta(seconds=1)
+    """Of one statement of `sql.exec`: nothing else runs on the loop meanwhile."""
+    result_bytes: int = 64 * 1024 * 1024
+    """Of the rows of one statement, which a cursor holds in memory: 300,000 rows of some columns."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -31,6 +31,7 @@ from perdure.objects.driver import EAGER, Driven, install
 from perdure.objects.event import Event
 from perdure.objects.member import CURRENT, ObjectMember
 from perdure.objects.rows import Rows
+from perdure.objects.sql.pool import SqlPool
 from perdure.objects.state import State
 from perdure.store.interface import Store
 
@@ -51,6 +52,7 @@ class Home(Protocol):
     base_context: Context
     make: Callable[[State], object]
     report: Callable[[str, ObjectId, BaseException], None]
+    sql_pool: SqlPool
 
     def started(self, instance: "Instance") -> None: ...
     def became_idle(self, instance: "Instance") -> None: ...

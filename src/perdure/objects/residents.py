@@ -24,6 +24,7 @@ from perdure.objects.backlog import Backlog
 from perdure.objects.event import Event
 from perdure.objects.failing import Failing
 from perdure.objects.instance import Instance
+from perdure.objects.sql.pool import SqlPool
 from perdure.objects.state import State
 from perdure.store.interface import Store
 
@@ -47,13 +48,16 @@ class Residents:
         limits: Limits,
         make: Callable[[State], object],
         report: Report,
+        sql_pool: SqlPool | None = None,
     ) -> None:
+        """sql_pool: what this class shares with the others of its process; without one it has its own."""
         self.class_name = class_name
         self.store = store
         self.clock = clock
         self.limits = limits
         self.make = make
         self.report = report
+        self.sql_pool = sql_pool or SqlPool(now_ms=clock.now_ms)
         self.base_context: Context = copy_context()
         self.loop = asyncio.get_running_loop()
         self.about_now = clock.monotonic()

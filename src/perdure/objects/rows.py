@@ -1,4 +1,4 @@
-"""An object's rows as its running instance sees them: what the store holds, under what this step has written.
+"""An object's data as its running instance sees it: what the store holds, under what this step has written.
 
 Must stay true: all that one unit wrote leaves in one entry or not at all; a savepoint that is rolled back leaves rows,
 generation and record as they were; nothing is registered for an object that stored nothing; once shut, nothing is read or
@@ -14,6 +14,7 @@ from perdure.core.key_range import KeyRange
 from perdure.model.errors import PerdureError, TransactionEnded, UnitTooLarge
 from perdure.model.limits import NAME_BYTES_MAX, UNIT_BYTES_MAX
 from perdure.model.object_id import ObjectId
+from perdure.objects.sql.database import Database
 from perdure.store.interface import Store
 
 Release = Callable[[BaseException | None], None]
@@ -55,7 +56,7 @@ class Savepoint:
 
 
 class Rows:
-    """The key-value rows of one object, for one instance of it."""
+    """The key-value rows and the SQL database of one object, for one instance of it."""
 
     __slots__ = (
         "_clock",
@@ -68,6 +69,7 @@ class Rows:
         "record",
         "savepoints",
         "shut_by",
+        "sql",
         "unit",
         "written_position",
     )
@@ -87,6 +89,8 @@ class Rows:
         """Of the last group that holds anything of this instance."""
         self.confirmed_position = 0
         """The same, without writes that allow to be unconfirmed: what outputs wait for."""
+        self.sql: Database | None = None
+        """None until code uses it."""
         self.shut_by: BaseException | None = None
 
     def follow(self, position: int) -> None:
@@ -185,6 +189,25 @@ class Rows:
         if self._registered is not None:
             unit.removed, unit.retires = True, self._registered.generation
         self.record, self.generation = None, None
+        self._drop_sql()
+
+    def stored_page(self, number: int) -> bytes | None:
+        """A page of the SQL database as sealed entries made it."""
+        return None if self.generation is None else self._store.page(self.generation, number)
+
+    def write_sql(self) -> None:
+        """A statement may write: outputs that follow wait for the unit."""
+        self.open_unit().confirmed = True
+
+    @property
+    def depth(self) -> int:
+        """How many savepoints are open."""
+        return 0 if self.savepoints is None else len(self.savepoints)
+
+    def _drop_sql(self) -> None:
+        database, self.sql = self.sql, None
+        if database is not None:
+            database.close()
 
     def open_unit(self) -> Unit:
         if self.unit is None:
@@ -221,6 +244,8 @@ class Rows:
     def commit(self, savepoint: Savepoint) -> None:
         """Keep what was written since; it now belongs to the savepoint around it, or to the unit."""
         self._pop(savepoint)
+        if self.sql is not None:
+            self.sql.release(self.depth)
         if self.savepoints:
             outer = self.savepoints[-1].before
             for key, value in savepoint.before.items():
@@ -228,6 +253,8 @@ class Rows:
 
     def roll_back(self, savepoint: Savepoint) -> None:
         self._pop(savepoint)
+        if self.sql is not None:
+            self.sql.roll_back(self.depth)
         unit = self.open_unit()
         for key, value in savepoint.before.items():
             if value is ABSENT:
@@ -268,20 +295,25 @@ class Rows:
         unit, self.unit = self.unit, None
         if unit is None:
             return
-        if unit.rows or unit.removed:
+        try:
+            pages = None if self.sql is None else self.sql.take_changes()
+            if pages is not None and self.generation is None:
+                self._begin_to_exist()
+            written = unit.rows or unit.removed or pages
+            if written:
+                self.written_position = self._store.append(self._entry(unit, pages))
+        except PerdureError as error:
+            release_all(unit.held, error)
+            raise
+        if written:
             confirmed = unit.confirmed
-            try:
-                self.written_position = self._store.append(self._entry(unit))
-            except PerdureError as error:
-                release_all(unit.held, error)
-                raise
             self._registered = self.record
             if confirmed:
                 self.confirmed_position = self.written_position
         for release in unit.held or ():
             self.release_when_confirmed(release)
 
-    def _entry(self, unit: Unit) -> Entry:
+    def _entry(self, unit: Unit, pages: dict[int, bytes] | None) -> Entry:
         changed = self.record is not None and self.record is not self._registered
         return Entry(
             object=self._id.raw,
@@ -291,6 +323,7 @@ class Rows:
             record=self.record if changed else None,
             removed=unit.removed and self.record is None,
             retires=unit.retires,
+            pages=pages,
         )
 
     @property
@@ -338,6 +371,7 @@ class Rows:
         self.shut_by = error
         unit, self.unit = self.unit, None
         self.savepoints = None
+        self._drop_sql()
         if unit is not None:
             release_all(unit.held, error)
 

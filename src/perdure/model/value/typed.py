@@ -20,30 +20,33 @@ T = TypeVar("T")
 
 # Kinds that are in the data as themselves. Named here, msgspec does not also make them from text: a str is not a
 # datetime, and text that happens to be base64 not bytes.
-_NATIVE: Final = (bytes, bytearray, datetime, date, time, timedelta, Decimal, UUID)
+NATIVE: Final = (bytes, bytearray, datetime, date, time, timedelta, Decimal, UUID)
+NATIVE_IN_SQL: Final = (bytes, bytearray)
+"""SQLite has no other kinds: a datetime is its ISO 8601 text, a Decimal and a UUID are theirs."""
 _FIELD: Final = re.compile(r" - at (`key` in )?`\$(?P<steps>.*)`$", re.DOTALL)
 # From here on a model can be told to take its fields by name where they also have an alias.
 _PYDANTIC_BY_NAME: Final = (2, 11)
 
 
-def as_type(type_: type[T], value: Any, *, path: str) -> T:
+def as_type(type_: type[T], value: Any, *, path: str, native: tuple[type, ...] = NATIVE) -> T:
     """`value`, as it was decoded, as a `type_`: a plain kind, dataclass, Struct, typed dict, named tuple, Enum,
     pydantic model or a combination of these (`list[Order]`, `Side | None`).
 
     Extra fields are ignored, missing ones need a default. An int is a float; nothing else changes its kind.
-    path: what to call the value in a message, as `get_as(Order, "k")`.
+    path: what to call the value in a message, as `get_as(Order, "k")`. native: the kinds that are in the data as
+    themselves; others are made from their text.
     Raises ValueMismatch with the path of the field that does not fit, and WrongType for a type that no data can become.
     """
     if type_ is Any or type_ is object:
         return cast(T, value)
     try:
         try:
-            return _convert(value, type_)
+            return _convert(value, type_, native)
         except TypeError:
             built = buildable(type_)
             if built is type_:
                 raise
-            return cast(T, _convert(value, built))
+            return cast(T, _convert(value, built, native))
     except msgspec.ValidationError as error:
         raise _mismatch(str(error), path) from error
     except (TypeError, NameError, RecursionError) as error:
@@ -55,8 +58,8 @@ def as_type(type_: type[T], value: Any, *, path: str) -> T:
         ) from error
 
 
-def _convert(value: Any, type_: type[T]) -> T:
-    return msgspec.convert(value, type_, strict=True, builtin_types=_NATIVE, dec_hook=_model)
+def _convert(value: Any, type_: type[T], native: tuple[type, ...]) -> T:
+    return msgspec.convert(value, type_, strict=True, builtin_types=native, dec_hook=_model)
 
 
 def _model(type_: type[Any], value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from perdure.model.errors import WrongValue
 from perdure.objects.op import Op
+from perdure.objects.sql.sql_storage import SqlStorage
 from perdure.objects.storage.keyed import Keyed
 from perdure.objects.storage.kv import SyncKv
 from perdure.objects.storage.transaction import (
@@ -31,11 +32,12 @@ T = TypeVar("T")
 class Storage(Keyed):
     """The storage of one object."""
 
-    __slots__ = ("_kv",)
+    __slots__ = ("_kv", "_sql")
 
     def __init__(self, instance: Instance) -> None:
         super().__init__(instance)
         self._kv: SyncKv | None = None
+        self._sql: SqlStorage | None = None
 
     @property
     def kv(self) -> SyncKv:
@@ -43,6 +45,13 @@ class Storage(Keyed):
         if self._kv is None:
             self._kv = SyncKv(self._instance)
         return self._kv
+
+    @property
+    def sql(self) -> SqlStorage:
+        """The object's own SQL database."""
+        if self._sql is None:
+            self._sql = SqlStorage(self._instance)
+        return self._sql
 
     def delete_all(self) -> Op[None]:
         """Delete everything that this object stores, and what this step wrote before. The instance lives on.

@@ -1,0 +1,387 @@
+"""An object's SQL database, driven through one connection: what its code runs, and what the runtime runs around it.
+
+Must stay true, and each is left out by a planted fault that a test catches (tests/objects/sql/test_planted_faults.py):
+
+1. The runtime's own statements are never cached: SQLite would hand a prepared COMMIT to code that writes the same text.
+2. Nothing enters while a statement runs: a finaliser inside a read of SQLite's would crash the process.
+3. After every failed statement it is asked whether SQLite ended the transaction by itself; then the unit is lost.
+4. What is written is private to the unit until a sealed entry carries it.
+5. The connection is closed whenever the object is reset or its group failed: its cache holds what never was.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from math import inf
+from typing import Any, NamedTuple, Protocol
+
+import apsw
+
+from perdure.core.page_change import PAGE_BYTES
+from perdure.model.errors import PerdureError, ResultTooLarge, StorageBusy
+from perdure.model.limits import UNIT_BYTES_MAX
+from perdure.objects.sql.authorizer import Authorizer
+from perdure.objects.sql.page_file import PageFile, StoredPage
+from perdure.objects.sql.refused import Failed, explained
+from perdure.objects.sql.statements import is_nothing, may_be_in_transaction, only_reads, statements_of
+
+PAGE_CACHE_KIB = 256
+"""SQLite's cache of one database: 64 pages."""
+
+DATABASE_PAGES_MAX = 10_000_000_000 // 4096
+"""10 GB, Cloudflare's own bound."""
+
+STATEMENTS_CACHED = 32
+
+ROWS_AT_ONCE = 31
+"""Rows that are fetched before their size is looked at: of 2 MiB each, they stay below 64 MiB."""
+
+PROGRESS_STEPS = 20_000
+"""How often a running statement looks at the time, in steps of SQLite's machine: about every millisecond."""
+
+LIMITS = {
+    apsw.SQLITE_LIMIT_LENGTH: 2 * 1024 * 1024,
+    apsw.SQLITE_LIMIT_SQL_LENGTH: 100_000,
+    apsw.SQLITE_LIMIT_COLUMN: 100,
+    apsw.SQLITE_LIMIT_EXPR_DEPTH: 100,
+    apsw.SQLITE_LIMIT_COMPOUND_SELECT: 500,
+    apsw.SQLITE_LIMIT_VDBE_OP: 25_000,
+    apsw.SQLITE_LIMIT_FUNCTION_ARG: 32,
+    apsw.SQLITE_LIMIT_ATTACHED: 0,
+    apsw.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 50_000,
+    apsw.SQLITE_LIMIT_VARIABLE_NUMBER: 32_766,
+    apsw.SQLITE_LIMIT_TRIGGER_DEPTH: 10,
+    apsw.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+"""Cloudflare's documented limits, but for compound SELECTs, patterns and parameters, of which it allows very few."""
+
+Bindings = Sequence[Any] | Mapping[str, Any]
+
+
+class Result(NamedTuple):
+    """What a statement gave, all of it."""
+
+    names: tuple[str, ...] | None
+    """Of the columns; None if there was no row, and SQLite did not say them: see `Database.names_of`."""
+    rows: list[tuple[Any, ...]]
+    written: int
+    """Rows that it inserted, changed or deleted."""
+
+
+class Pool(Protocol):
+    """Who opens connections, and closes those that were not used for long."""
+
+    def connect(self, database: "Database", file: PageFile) -> apsw.Connection: ...
+    def used(self, database: "Database") -> None: ...
+    def closed(self, database: "Database") -> None: ...
+    def monotonic(self) -> float:
+        """Seconds of real time: what a statement takes of it is taken from everybody on the loop."""
+        ...
+
+
+class Database:
+    """The database of one instance."""
+
+    __slots__ = (
+        "_authorizer",
+        "_busy",
+        "_closed",
+        "_connection",
+        "_cursor",
+        "_deadline",
+        "_file",
+        "_pool",
+        "_savepoints",
+        "_unit",
+        "label",
+    )
+
+    def __init__(self, label: str, stored: StoredPage, pool: Pool) -> None:
+        self.label = label
+        """What errors call the object."""
+        self._file = PageFile(stored, bytes_max=UNIT_BYTES_MAX)
+        self._pool = pool
+        self._authorizer = Authorizer()
+        self._connection: apsw.Connection | None = None
+        self._cursor: apsw.Cursor | None = None
+        self._unit = False
+        """A transaction of SQLite's is open."""
+        self._savepoints = 0
+        self._busy = False
+        self._closed = False
+        self._deadline = inf
+
+    # What code runs
+
+    def exec(
+        self,
+        text: str,
+        bindings: Bindings,
+        *,
+        depth: int = 0,
+        seconds_max: float = inf,
+        bytes_max: float = inf,
+    ) -> Result:
+        """Runs the statements of `text`, the last one with `bindings`; gives what that one gave.
+
+        depth: how many savepoints are open around it. Raises SqlError and its kin; with `object_reset` the unit is lost.
+        """
+        self._enter()
+        try:
+            cursor = self._cursor or self._open()
+            if ";" in text:
+                *first, text = statements_of(text) or [""]
+                for statement in first:
+                    self._run(cursor, statement, (), depth, seconds_max, bytes_max)
+            return self._run(cursor, text, bindings, depth, seconds_max, bytes_max)
+        finally:
+            self._leave()
+
+    def _run(
+        self, cursor: apsw.Cursor, text: str, bindings: Bindings, depth: int, seconds_max: float, bytes_max: float
+    ) -> Result:
+        connection = cursor.connection
+        if not only_reads(text) and (depth or may_be_in_transaction(text)):
+            self._begin(depth)
+        before = connection.total_changes()
+        self._deadline = self._pool.monotonic() + seconds_max
+        names: tuple[str, ...] | None = None
+        rows: list[tuple[Any, ...]] = []
+        try:
+            cursor.execute(text, bindings)
+            try:
+                names = tuple([name for name, _ in cursor.get_description()])
+            except apsw.ExecutionCompleteError:
+                if is_nothing(text):
+                    raise apsw.SQLError("no statement found in the text") from None
+            else:
+                rows = list(islice(cursor, ROWS_AT_ONCE))
+                if len(rows) == ROWS_AT_ONCE:
+                    rows += self._rest(cursor, rows, bytes_max)
+        except Exception as error:
+            failed = self._failed(error, text, bindings)
+            if failed is error:
+                raise
+            raise failed from None  # it says all that SQLite said
+        finally:
+            self._deadline = inf
+        return Result(names, rows, connection.total_changes() - before)
+
+    def _rest(self, cursor: apsw.Cursor, first: list[Any], bytes_max: float) -> Iterator[tuple[Any, ...]]:
+        size = rows_bytes(first)
+        while rows := list(islice(cursor, ROWS_AT_ONCE)):
+            size += rows_bytes(rows)
+            if size > bytes_max:
+                raise ResultTooLarge(
+                    what=f"the rows of one statement take more than {bytes_max:,} bytes",
+                    where=self.label,
+                    why="a cursor holds all its rows in memory, so that it stays valid whatever is written later",
+                    next_step="ask for fewer with LIMIT and page through them, or raise `limits = Limits(result_bytes=...)`",
+                    size=size,
+                    limit=int(bytes_max),
+                )
+            yield from rows
+
+    def exec_many(self, text: str, rows: Iterable[Bindings], *, depth: int = 0, seconds_max: float = inf) -> int:
+        """Runs one statement for each of `rows`, all or none; gives how many rows of tables were written."""
+        rows = list(rows)  # before anything is entered: an iterator may use the database itself
+        self._enter()
+        try:
+            cursor = self._cursor or self._open()
+            connection = cursor.connection
+            self._begin(depth)
+            self._own("SAVEPOINT many")
+            before = connection.total_changes()
+            self._deadline = self._pool.monotonic() + seconds_max
+            try:
+                if len(statements_of(text)) != 1 or is_nothing(text):
+                    raise apsw.SQLError("exec_many() runs one statement")
+                cursor.executemany(text, rows).fetchall()
+            except Exception as error:
+                failed = self._failed(error, text, rows)
+                if not failed.object_reset:
+                    self._own("ROLLBACK TO many")
+                    self._own("RELEASE many")
+                if failed is error:
+                    raise
+                raise failed from None
+            finally:
+                self._deadline = inf
+            self._own("RELEASE many")
+            return connection.total_changes() - before
+        finally:
+            self._leave()
+
+    def names_of(self, text: str) -> tuple[str, ...]:
+        """The columns of what the last statement of `text` would give now; nothing is run."""
+        return self._prepared(text, lambda cursor: tuple([name for name, _ in cursor.get_description()]))
+
+    def parameters_of(self, text: str) -> tuple[str, ...]:
+        """The names of the parameters of the last statement of `text`; nothing is run."""
+        return self._prepared(text, lambda cursor: tuple([name for name in cursor.bindings_names if name is not None]))
+
+    def _prepared(self, text: str, look: Callable[[apsw.Cursor], tuple[str, ...]]) -> tuple[str, ...]:
+        seen: tuple[str, ...] = ()
+
+        def note(cursor: apsw.Cursor, _statement: str, _bindings: Any) -> bool:
+            nonlocal seen
+            seen = look(cursor)
+            return False
+
+        self._enter()
+        try:
+            cursor = (self._cursor or self._open()).connection.cursor()
+            cursor.exec_trace = note
+            # What is wrong with the statement is told when it is run.
+            with suppress(apsw.Error):
+                cursor.execute((statements_of(text) or [""])[-1], None)
+            return seen
+        finally:
+            self._leave()
+
+    # The unit
+
+    def take_changes(self) -> dict[int, bytes] | None:
+        """Commits the unit and gives the pages that it changed, for its entry. What it raises resets the object."""
+        if self._connection is None:
+            return None
+        self._enter()
+        try:
+            if self._unit:
+                try:
+                    self._own("COMMIT")
+                except Exception as error:
+                    failed = self._failed(error, "COMMIT", ())
+                    failed.object_reset = True
+                    if failed is error:
+                        raise
+                    raise failed from None
+                self._unit = False
+                self._savepoints = 0
+            return self._file.take_changes()
+        finally:
+            self._leave()
+
+    def release(self, depth: int) -> None:
+        """The savepoints above `depth` are over, and what was written since belongs to what is around them."""
+        if self._savepoints > depth:
+            self._end_savepoints(depth, ("RELEASE",))
+
+    def roll_back(self, depth: int) -> None:
+        """What was written since the savepoint above `depth` was begun is undone."""
+        if self._savepoints > depth:
+            self._end_savepoints(depth, ("ROLLBACK TO", "RELEASE"))
+
+    def _end_savepoints(self, depth: int, verbs: tuple[str, ...]) -> None:
+        self._enter()
+        try:
+            for verb in verbs:
+                self._own(f"{verb} s{depth}")
+            self._savepoints = depth
+        finally:
+            self._leave()
+
+    def _begin(self, depth: int) -> None:
+        if not self._unit:
+            self._own("BEGIN")
+            self._unit = True
+        while self._savepoints < depth:
+            self._own(f"SAVEPOINT s{self._savepoints}")
+            self._savepoints += 1
+
+    def _own(self, statement: str) -> None:
+        assert self._connection is not None
+        self._authorizer.off = True
+        try:
+            self._connection.execute(statement, can_cache=False)
+        finally:
+            self._authorizer.off = False
+
+    # The connection
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is lost if the connection is closed: the next statement opens another."""
+        return not (self._unit or self._busy or self._file.size_bytes)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the database, without its free pages."""
+        free = self.exec("PRAGMA freelist_count", ()).rows[0][0]
+        pages = self.exec("PRAGMA page_count", ()).rows[0][0]
+        return int(pages - free) * PAGE_BYTES
+
+    def rest(self) -> None:
+        """Closes the connection of an idle database."""
+        assert self.idle, "a database with a unit was closed"
+        self._disconnect()
+
+    def close(self) -> None:
+        """The instance is over: what its unit wrote is dropped. A statement that runs this very moment ends first."""
+        self._closed = True
+        if not self._busy:
+            self._disconnect()
+
+    def _open(self) -> apsw.Cursor:
+        if self._closed:
+            raise StorageBusy(
+                what="the object's database was closed while it was used",
+                where=self.label,
+                next_step="use no storage after `ctx.abort()`",
+            )
+        if self._connection is None:
+            self._connection = self._pool.connect(self, self._file)
+            self._connection.authorizer = self._authorizer
+            self._connection.set_progress_handler(self._too_late, PROGRESS_STEPS)
+        self._cursor = self._connection.cursor()
+        return self._cursor
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._cursor = self._connection, None, None
+        self._unit, self._savepoints = False, 0
+        if connection is not None:
+            connection.close(True)
+            self._file.drop()
+            self._pool.closed(self)
+
+    def _too_late(self) -> bool:
+        return self._pool.monotonic() > self._deadline
+
+    def _enter(self) -> None:
+        if self._busy:
+            raise StorageBusy(
+                what="SQL was used while a statement of the same object runs",
+                where=self.label,
+                why="something that ran inside it did: a finaliser, or a callback of a weak reference",
+                next_step="touch no storage there; let a method of the object do it",
+            )
+        self._busy = True
+        self._pool.used(self)
+
+    def _leave(self) -> None:
+        self._busy = False
+        if self._closed:
+            self._disconnect()
+
+    def _failed(self, error: Exception, text: str, bindings: Any) -> PerdureError:
+        """What a statement raised, as it is told; looks whether SQLite has ended the transaction, too."""
+        connection = self._connection
+        assert connection is not None
+        self._cursor = None
+        lost = self._unit and not connection.in_transaction
+        if lost:
+            self._unit = False
+        failed = explained(error, Failed(text, bindings, self.label, self._authorizer, self._file.full, lost))
+        if not lost and isinstance(error, apsw.IOError | apsw.CorruptError):
+            failed.object_reset = failed.object_reset or self._unit
+        return failed
+
+
+def rows_bytes(rows: list[tuple[Any, ...]]) -> int:
+    """About what these rows take in memory."""
+    size = 0
+    for row in rows:
+        size += 56
+        for value in row:
+            size += 57 + len(value) if isinstance(value, str | bytes) else 40
+    return size

@@ -1,0 +1,136 @@
+"""`ctx.storage.sql`: the object's own SQL database, a private SQLite in the store.
+
+What a step writes here is part of its unit, with its keys and its alarm (API-27). See tests/objects/sql/test_sql_storage.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from perdure.model.errors import PerdureError, WrongType, WrongValue
+from perdure.objects.sql.cursor import Cursor, Make, Row, Rows, as_row
+from perdure.objects.sql.database import Bindings, Database
+from perdure.objects.sql.statements import only_reads
+from perdure.objects.sql.typed_rows import row_maker
+
+if TYPE_CHECKING:
+    from perdure.objects.instance import Instance
+
+T = TypeVar("T")
+
+SqlValue = None | int | float | str | bytes | bytearray | memoryview
+"""What SQL stores: NULL, INTEGER (bool as 0 and 1), REAL, TEXT, BLOB."""
+
+
+class SqlStorage:
+    """The SQL database of one object. Every statement is complete when its call returns."""
+
+    __slots__ = ("_instance", "_limit_s", "_result_bytes_max")
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        limits = instance.home.limits
+        self._limit_s = limits.sql.total_seconds()
+        self._result_bytes_max = limits.result_bytes
+
+    @property
+    def database_size(self) -> int:
+        """Bytes of the object's database, without its free pages; 0 before anything was written to it."""
+        return self._database().size_bytes
+
+    def exec(self, query: str, /, *bindings: SqlValue, **named: SqlValue) -> Cursor[Row]:
+        """Runs a statement, or several, of which the last takes the values: for `?` in order, or for `:name` by name.
+
+        Raises SqlError if SQLite refuses it, ConstraintFailed among them; SqlInterrupted after `Limits.sql`; ResultTooLarge over
+        `Limits.result_bytes`; WrongType and WrongValue for values that do not fit. Source: API-39, API-41, API-42.
+        """
+        return self._exec(query, bindings, named, as_row)
+
+    def exec_as(self, type_: type[T], query: str, /, *bindings: SqlValue, **named: SqlValue) -> Cursor[T]:
+        """As `exec`, each row as a `type_`: by column names for classes with fields, by position for `tuple[...]`, from the
+        only column for a plain type (API-40). The cursor raises ValueMismatch with the path of the column.
+        """
+        return self._exec(query, bindings, named, row_maker(type_, f"exec_as({_name(type_)})"))
+
+    def exec_many(self, query: str, rows: Iterable[Sequence[SqlValue] | Mapping[str, SqlValue]], /) -> int:
+        """Runs one statement for each of `rows`, all of them or none; gives the number of rows written."""
+        database = self._database()
+        self._instance.rows.write_sql()
+        try:
+            depth = self._instance.rows.depth
+            return database.exec_many(query, rows, depth=depth, seconds_max=self._limit_s)
+        except PerdureError as error:
+            self._look_at(error)
+            raise
+
+    def _exec(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Cursor[T]:
+        database = self._database()
+        values: Bindings = bindings
+        if named:
+            values = self._named(bindings, named, database, query)
+        elif type(query) is not str:
+            raise self._no_text(query)
+        rows = self._instance.rows
+        if not only_reads(query) or ";" in query:
+            rows.write_sql()
+        try:
+            result = database.exec(
+                query, values, depth=rows.depth, seconds_max=self._limit_s, bytes_max=self._result_bytes_max
+            )
+        except PerdureError as error:
+            self._look_at(error)
+            raise
+        names = partial(database.names_of, query) if result.names is None else result.names
+        return Cursor(Rows(names, result.rows, result.written, database.label), make)
+
+    def _database(self) -> Database:
+        instance = self._instance
+        instance.touch()
+        database = instance.rows.sql
+        if database is None:
+            database = Database(instance.label, instance.rows.stored_page, instance.home.sql_pool)
+            instance.rows.sql = database
+        return database
+
+    def _look_at(self, error: PerdureError) -> None:
+        """SQLite has dropped what the step wrote: the instance knows of writes that never were."""
+        if error.object_reset:
+            self._instance.break_with(error)
+
+    def _named(
+        self, bindings: tuple[Any, ...], named: dict[str, Any], database: Database, query: str
+    ) -> dict[str, Any]:
+        if type(query) is not str:
+            raise self._no_text(query)
+        if bindings:
+            raise WrongType(
+                what="exec() was given values in order and by name",
+                where=self._instance.label,
+                why="a statement has `?` or `:name`, and not both",
+                next_step="use one of them",
+            )
+        unknown = set(named) - set(database.parameters_of(query))
+        if unknown:
+            raise WrongValue(
+                what=f"the statement has no parameter :{min(unknown)}",
+                where=self._instance.label,
+                why=f"its parameters are {', '.join(database.parameters_of(query)) or 'none'}",
+                next_step="leave the value out, or use it in the statement",
+            )
+        return named
+
+    def _no_text(self, query: object) -> WrongType:
+        return WrongType(
+            what=f"a statement of SQL must be a str, not {type(query).__name__}",
+            where=self._instance.label,
+            next_step='write exec("SELECT ...", value, ...)',
+        )
+
+    # Cloudflare's name
+    databaseSize = database_size
+
+
+def _name(type_: object) -> str:
+    return type_.__qualname__ if isinstance(type_, type) else str(type_)

@@ -1,0 +1,46 @@
+"""A text of SQL as its statements, and what kind of statement one is: enough to run them one after the other.
+
+SQLite parses; here it is only seen where a statement ends and whether it may write. See tests/objects/sql/test_exec.py.
+"""
+
+import re
+from typing import Final
+
+import apsw
+
+_NOTHING: Final = re.compile(r"(?s)(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*\Z")
+_READING: Final = ("select", "values", "explain")
+_ALONE: Final = ("pragma", "vacuum")
+
+
+def statements_of(text: str) -> list[str]:
+    """The statements, each with its semicolon. Where the last one is missing there is an empty one: a comment is none."""
+    if ";" not in text.rstrip("; \t\r\n"):
+        return [text]
+    statements: list[str] = []
+    start = at = 0
+    while (at := text.find(";", at)) >= 0:
+        at += 1
+        if apsw.complete(text[start:at]):
+            if not is_nothing(text[start:at]):
+                statements.append(text[start:at])
+            start = at
+    rest = text[start:]
+    if rest.strip():
+        statements.append(rest)
+    return statements
+
+
+def is_nothing(statement: str) -> bool:
+    """White space, comments and semicolons."""
+    return _NOTHING.match(statement) is not None
+
+
+def only_reads(statement: str) -> bool:
+    """Whether it surely writes nothing. False for some that only read, WITH among them, and for PRAGMA."""
+    return statement[:16].lstrip()[:7].lower().startswith(_READING)
+
+
+def may_be_in_transaction(statement: str) -> bool:
+    """Settings have no effect in a transaction, and VACUUM, which is refused, would be told to be refused for that."""
+    return not statement.lstrip()[:6].lower().startswith(_ALONE)
