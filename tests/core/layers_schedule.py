@@ -7,8 +7,9 @@ raises an AssertionError that names the broken rule; the seed replays it.
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.layers import IN_TABLE, Group, Layers
 from perdure.core.page_change import BLOCK_BYTES, PAGE_BYTES, changed_page, page_change
 
@@ -16,9 +17,10 @@ OBJECTS = [bytes([n]) * 32 for n in range(4)]
 KEYS = ["a", "b", "é"]
 
 PAGES = [0, 1, 2]
+ALARM = ("alarm",)
 
-Rows = dict[str | int, bytes]
-"""Values by key, and pages by number."""
+Rows = dict[Any, Any]
+"""Values by key, pages by number, and the alarm."""
 State = tuple[ObjectRecord | None, Rows]
 """An object as its code sees it: registry row, values and pages."""
 
@@ -30,6 +32,7 @@ class Disk:
     log: dict[int, tuple[Entry, ...]] = field(default_factory=dict)
     rows: dict[tuple[int, str | int], bytes] = field(default_factory=dict)
     records: dict[bytes, ObjectRecord] = field(default_factory=dict)
+    alarms: dict[bytes, Alarm] = field(default_factory=dict)
     ghost: Group | None = None
 
     def commit(self, group: Group) -> None:
@@ -48,13 +51,18 @@ class Disk:
             assert page is not None
             self.rows[entry.generation, number] = page
             yield
+        if entry.alarm is not None:
+            self.alarms.pop(entry.object, None)
+            if entry.alarm.alarm is not None:
+                self.alarms[entry.object] = entry.alarm.alarm
+            yield
         if entry.record is not None:
             self.records[entry.object] = entry.record
         elif entry.removed:
             self.records.pop(entry.object, None)
 
     def recovered(self) -> "Disk":
-        disk = Disk(rows=dict(self.rows), records=dict(self.records))
+        disk = Disk(rows=dict(self.rows), records=dict(self.records), alarms=dict(self.alarms))
         log = dict(self.log)
         if self.ghost is not None:
             log[self.ghost.position] = self.ghost.entries
@@ -69,7 +77,8 @@ class Disk:
         if record is None:
             return None, {}
         places = [(record.generation, key) for key in (*KEYS, *PAGES)]
-        return record, {place[1]: self.rows[place] for place in places if place in self.rows}
+        alarm = {ALARM: self.alarms[object]} if object in self.alarms else {}
+        return record, {place[1]: self.rows[place] for place in places if place in self.rows} | alarm
 
 
 @dataclass
@@ -132,11 +141,19 @@ class Schedule:
             self.generation += 1
             record = ObjectRecord(self.generation, None, self.value)
         elif fresh:
-            record = ObjectRecord(record.generation, None, record.created_ms, alarm_ms=self.value)
+            record = ObjectRecord(record.generation, str(self.value), record.created_ms)
         pages = self.page_writes(rows) if self.random.random() < 0.5 else {}
         after = {key: value for key, value in (rows | changes | pages).items() if value is not None}
         changed = {number: page_change(rows.get(number), page) for number, page in pages.items()}
-        entry = Entry(object, 0, record.generation, changes, record if fresh else None, pages=changed or None)
+        alarm = None
+        if self.random.random() < 0.3:
+            self.value += 1
+            alarm = AlarmChange(Alarm(self.value, self.value) if self.random.random() < 0.7 else None)
+            after.pop(ALARM, None)
+            if alarm.alarm is not None:
+                after[ALARM] = alarm.alarm
+        written = record if fresh else None
+        entry = Entry(object, 0, record.generation, changes, written, pages=changed or None, alarm=alarm)
         return entry, (record, after)
 
     def page_writes(self, rows: Rows) -> dict[int, bytes]:
@@ -153,11 +170,12 @@ class Schedule:
 
     def delete_all(self, object: bytes, record: ObjectRecord) -> tuple[Entry, State]:
         if self.random.random() < 0.3:
-            gone = Entry(object, 0, record.generation, {}, None, removed=True, retires=record.generation)
+            gone = Entry(object, 0, record.generation, {}, None, True, record.generation, None, AlarmChange(None))
             return gone, (None, {})
         self.generation += 1
         moved = ObjectRecord(self.generation, None, record.created_ms)
-        return Entry(object, 0, self.generation, {}, moved, retires=record.generation), (moved, {})
+        alarm = AlarmChange(None)
+        return Entry(object, 0, self.generation, {}, moved, retires=record.generation, alarm=alarm), (moved, {})
 
     def reply(self) -> None:
         object = self.random.choice(OBJECTS)
@@ -242,9 +260,11 @@ class Schedule:
         record = self.disk.records.get(object) if held is IN_TABLE else held
         if record is None:
             return None, {}
-        values = {key: self.value_of(record.generation, key) for key in KEYS} | {
+        values: Rows = {key: self.value_of(record.generation, key) for key in KEYS} | {
             number: self.page_of(record.generation, number) for number in PAGES
         }
+        alarm = self.layers.alarm(object)
+        values[ALARM] = self.disk.alarms.get(object) if alarm is IN_TABLE else alarm
         return record, {key: value for key, value in values.items() if value is not None}
 
     def check(self) -> None:

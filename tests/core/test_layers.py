@@ -2,7 +2,7 @@
 
 import pytest
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.layers import IN_TABLE, Layers
 from tests.core.layers_schedule import play
 
@@ -211,13 +211,12 @@ def test_a_store_that_gives_up_names_everybody_who_had_something_to_lose():
     assert layers.give_up() == frozenset()
 
 
-def test_the_newest_registry_rows_are_listed_removed_ones_as_none():
+def test_the_newest_alarms_are_listed_deleted_ones_as_none():
     layers = Layers()
-    record = ObjectRecord(1, "room", 5)
-    append(layers, Entry(A, 0, 1, {}, record))
-    append(layers, Entry(B, 0, 2, {}, None, removed=True))
+    append(layers, Entry(A, 0, 1, {}, alarm=AlarmChange(Alarm(5, 5))))
+    append(layers, Entry(B, 0, 2, {}, alarm=AlarmChange(None)))
 
-    assert layers.records() == {A: record, B: None}
+    assert layers.alarms() == {A: Alarm(5, 5), B: None}
 
 
 def test_positions_go_on_after_those_of_an_earlier_run():

@@ -32,7 +32,7 @@ class AppliesTheNewestValue(Layers):
         for key, value in entry.rows.items():
             held = self.value(entry.generation, key)
             rows[key] = value if isinstance(held, Elsewhere) else held
-        return Entry(entry.object, 0, entry.generation, rows, entry.record, entry.removed, entry.retires, entry.pages)
+        return Entry(entry.object, 0, entry.generation, rows, entry.record, entry.removed, entry.retires, entry.pages, entry.alarm)
 
 
 class NoEpoch(Layers):
@@ -67,7 +67,7 @@ class SplitsEntries(Layers):
 
     def append(self, entry: Entry, size_bytes: int) -> int:
         first, *rest = entry.rows or {"a": None}
-        head = Entry(entry.object, 0, entry.generation, {first: entry.rows.get(first)}, entry.record, pages=entry.pages)
+        head = Entry(entry.object, 0, entry.generation, {first: entry.rows.get(first)}, entry.record, pages=entry.pages, alarm=entry.alarm)
         tail = Entry(entry.object, 0, entry.generation, {key: entry.rows[key] for key in rest}, entry.record)
         position = super().append(head, head.size_bytes())
         self._put_flat(tail, position)
@@ -115,6 +115,15 @@ class ForgetsThePagesBelowAFailedGroup(Layers):
             self._pages.pop(entry.generation, None)
 
 
+class KeepsTheAlarmOfAFailedGroup(Layers):
+    """After a failed group the alarm that it set is still the object's."""
+
+    def _rebuild_flat(self, objects: frozenset[bytes], lost: list[Entry]) -> None:
+        alarms = dict(self._alarms)
+        super()._rebuild_flat(objects, lost)
+        self._alarms = alarms
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -128,6 +137,7 @@ class ForgetsThePagesBelowAFailedGroup(Layers):
         PagesLeaveTooEarly,
         KeepsPagesOfAFailedGroup,
         ForgetsThePagesBelowAFailedGroup,
+        KeepsTheAlarmOfAFailedGroup,
     ],
 )
 def test_a_rule_left_out_is_caught_by_the_schedules(fault):

@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.model.errors import UnitTooLarge
@@ -292,18 +292,40 @@ class StoreContract:
 
     def test_alarms_that_are_due_come_earliest_first_then_by_id(self, run):
         async def scenario(store: Store) -> None:
-            for n, alarm_ms in enumerate([NOW_MS + 5, NOW_MS - 1, NOW_MS, NOW_MS, None]):
-                generation = n + 1
-                record = ObjectRecord(generation, None, NOW_MS, alarm_ms)
-                store.append(entry(bytes([n]) * 32, generation, record, k=b"v"))
+            for n, due_ms in enumerate([NOW_MS + 5, NOW_MS - 1, NOW_MS, NOW_MS, None]):
+                store.append(entry(bytes([n]) * 32, n + 1, ObjectRecord(n + 1, None, NOW_MS), k=b"v"))
+                if due_ms is not None:
+                    store.append(alarm_entry(bytes([n]) * 32, n + 1, Alarm(due_ms, due_ms)))
 
         async def again(store: Store) -> None:
             assert [object[0] for object, _ in store.alarms_due(NOW_MS, 10)] == [1, 2, 3]
-            store.append(entry(bytes([1]) * 32, 2, ObjectRecord(2, None, NOW_MS)))
-            store.append(entry(bytes([4]) * 32, 5, ObjectRecord(5, None, NOW_MS, NOW_MS - 2)))
+            store.append(alarm_entry(bytes([1]) * 32, 2, None))
+            store.append(alarm_entry(bytes([4]) * 32, 5, Alarm(NOW_MS - 2, NOW_MS - 2)))
             assert [object[0] for object, _ in store.alarms_due(NOW_MS, 10)] == [4, 2, 3]
             assert [object[0] for object, _ in store.alarms_due(NOW_MS, 2)] == [4, 2]
             assert store.alarms_due(NOW_MS - 10, 10) == []
+
+        run(scenario, again)
+
+    def test_an_alarm_is_what_its_last_change_made_of_it_applied_or_not(self, run):
+        first, second = Alarm(NOW_MS + 1, NOW_MS + 1), Alarm(NOW_MS + 1, NOW_MS + 9, 2, 1, "ValueError: x")
+
+        async def scenario(store: Store) -> None:
+            assert store.alarm(A) is None
+            store.append(entry(A, 1, ObjectRecord(1, "a", NOW_MS), k=b"v"))
+            store.append(alarm_entry(A, 1, first))
+            store.append(entry(A, 1, k=b"w"))
+            assert store.alarm(A) == first
+            store.append(alarm_entry(A, 1, second))
+
+        async def again(store: Store) -> None:
+            assert store.alarm(A) == second
+            [row] = await store.objects(limit=1)
+            assert row.alarm_ms == NOW_MS + 1
+            await durable(store, A, store.append(alarm_entry(A, 1, None)))
+            assert store.alarm(A) is None
+            [row] = await store.objects(limit=1)
+            assert row.alarm_ms is None
 
         run(scenario, again)
 
@@ -347,6 +369,10 @@ class StoreContract:
 
 def entry(object: bytes, generation: int, record: ObjectRecord | None = None, /, **rows: bytes | None) -> Entry:
     return Entry(object, NOW_MS, generation, dict(rows), record)
+
+
+def alarm_entry(object: bytes, generation: int, alarm: Alarm | None) -> Entry:
+    return Entry(object, NOW_MS, generation, {}, alarm=AlarmChange(alarm))
 
 
 def page_entry(object: bytes, generation: int, pages: dict[int, tuple[bytes | None, bytes]]) -> Entry:

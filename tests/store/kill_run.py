@@ -16,7 +16,7 @@ from pathlib import Path
 
 import apsw
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.migrations import MigrationPlan
 from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.store.committer import CommitterPool
@@ -63,7 +63,7 @@ class Notes:
 
 
 class Child:
-    """Units that set three rows and two pages of an object to the same number, which only grows."""
+    """Units that set three rows, two pages and the alarm of an object to the same number, which only grows."""
 
     def __init__(self, store: SqliteStore, notes: Notes) -> None:
         self.store = store
@@ -92,6 +92,7 @@ class Child:
             record,
             retires=retires,
             pages=dict.fromkeys(PAGES, change) if change is not None else None,
+            alarm=AlarmChange(Alarm(self.count, self.count)),
         )
         self.notes.write("tried", object[0], self.count)
         position, count = self.store.append(entry), self.count

@@ -8,8 +8,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import Layers
 from perdure.core.page_change import PAGE_BYTES, page_change
@@ -21,9 +22,10 @@ OBJECTS = [bytes([n]) * 32 for n in range(1, 5)]
 KEYS = ["a", "b", "c", "é"]
 
 PAGES = [0, 1, 300]
+ALARM = ("alarm",)
 
-State = tuple[int | None, dict[str | int, bytes]]
-"""(generation or None, rows by key and pages by number)."""
+State = tuple[int | None, dict[Any, Any]]
+"""(generation or None, rows by key, pages by number, and the alarm)."""
 
 
 @dataclass
@@ -86,7 +88,8 @@ class Life:
         self.count += 1
         if generation is not None and random.random() < 0.08:
             fresh = store.new_generation()
-            entry = Entry(object, now_ms, fresh, {}, ObjectRecord(fresh, None, now_ms), retires=generation)
+            record = ObjectRecord(fresh, None, now_ms)
+            entry = Entry(object, now_ms, fresh, {}, record, retires=generation, alarm=AlarmChange(None))
             after: State = (fresh, {})
         else:
             record = None
@@ -95,9 +98,11 @@ class Life:
                 record = ObjectRecord(generation, f"object {object[0]}", now_ms)
             value = b"%d " % self.count + bytes(self.value_bytes)
             changes = {key: None if random.random() < 0.2 else value for key in random.sample(KEYS, 3)}
-            pages = {number: self.page(rows.get(number)) for number in random.sample(PAGES, 2)}
+            pages: dict[Any, Any] = {number: self.page(rows.get(number)) for number in random.sample(PAGES, 2)}
             changed = {number: page_change(rows.get(number), page) for number, page in pages.items()}
-            entry = Entry(object, now_ms, generation, changes, record, pages=changed)
+            alarm = Alarm(self.count, self.count) if random.random() < 0.8 else None
+            entry = Entry(object, now_ms, generation, changes, record, pages=changed, alarm=AlarmChange(alarm))
+            pages[ALARM] = alarm
             after = generation, {key: kept for key, kept in (rows | changes | pages).items() if kept is not None}
         try:
             self.last[object] = store.append(entry)
@@ -162,10 +167,10 @@ class Life:
         if record is None:
             return None, {}
         store, generation = self.world.store, record.generation
-        pages = {number: store.page(generation, number) for number in PAGES}
+        pages: dict[Any, Any] = {number: store.page(generation, number) for number in PAGES}
         return generation, {
             **dict(store.scan(generation, KeyRange())),
-            **{number: page for number, page in pages.items() if page is not None},
+            **{number: page for number, page in (pages | {ALARM: store.alarm(object)}).items() if page is not None},
         }
 
     def cut_and_judge(self) -> None:
@@ -195,7 +200,7 @@ class Life:
 
 
 def _short(state: State) -> str:
-    return f"generation {state[0]} { ({key: value[:8] for key, value in state[1].items()}) }"
+    return f"generation {state[0]} { ({key: value if key == ALARM else value[:8] for key, value in state[1].items()}) }"
 
 
 def run(

@@ -58,7 +58,7 @@ def test_statements_that_change_the_store_outside_a_transaction_are_the_one_that
     }
 
     # applying.py runs inside the transactions of writer.py; _APPEND is the statement that is its own transaction.
-    assert files == {"applying.py": 10, "writer.py": 4}
+    assert files == {"applying.py": 14, "writer.py": 4}
 
 
 def test_production_does_nothing_at_a_crash_point():
@@ -119,6 +119,8 @@ async def judge(folder: Path) -> None:
             found = int(values.pop()) if values else 0
             pages = {store.page(record.generation, number) for number in PAGES} if record is not None else {None}
             assert [page and int.from_bytes(page[:8], "big") for page in pages] == [found or None], "half a unit"
+            alarm = store.alarm(object)
+            assert (None if alarm is None else alarm.at_ms) == (found or None), "half a unit"
             assert told.get(object[0], 0) <= found <= tried.get(object[0], 0)
     folders = {path.name for path in (folder / "data" / "namespaces").iterdir()}
     assert folders == namespaces

@@ -3,7 +3,7 @@
 import apsw
 import pytest
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.model.errors import StorageBroken, StoreBroken
 from perdure.store import upkeep
@@ -99,15 +99,30 @@ def test_what_cannot_be_applied_for_damage_turns_the_store_off_when_there_is_no_
 def test_damage_in_the_registry_is_named(tmp_path):
     name = "a long name that can be found in the file"
     world = World(tmp_path / "store")
-    world.store.append(Entry(A, 0, 1, {"k": b"v"}, ObjectRecord(1, name, 0, alarm_ms=5)))
+    world.store.append(Entry(A, 0, 1, {"k": b"v"}, ObjectRecord(1, name, 0)))
     world.close()
     flip_bit_at(tmp_path / "store" / "store.db", "object", name.encode())
 
     world = World(tmp_path / "store")
     with pytest.raises(StorageBroken, match="registry row of object " + A.hex()):
         world.store.record(A)
+    world.abandon()
+
+
+def test_damage_in_the_alarms_is_named(tmp_path):
+    error = "what the last run said, to be found in the file"
+    world = World(tmp_path / "store")
+    world.store.append(Entry(A, 0, 1, {"k": b"v"}, ObjectRecord(1, "a", 0)))
+    world.store.append(Entry(A, 0, 1, {}, alarm=AlarmChange(Alarm(5, 5, 1, 0, error))))
+    world.close()
+    flip_bit_at(tmp_path / "store" / "store.db", "alarm", error.encode())
+
+    world = World(tmp_path / "store")
+    with pytest.raises(StorageBroken, match="the alarm of object " + A.hex()):
+        world.store.alarm(A)
     with pytest.raises(StorageBroken, match="table of alarms"):
         world.store.alarms_due(10, 5)
+    assert world.store.get(1, "k") == b"v"
     world.abandon()
 
 

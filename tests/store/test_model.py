@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
@@ -21,6 +21,7 @@ KEYS = ["", "a", "a\0", "ab", "b", "é", "\ud7ff", "\ue000", "\uffff", "\U0001f6
 objects = st.sampled_from(OBJECTS)
 changes = st.dictionaries(st.sampled_from(KEYS), st.none() | st.binary(max_size=8), min_size=1, max_size=4)
 PAGES = [0, 1, 5]
+ALARM = ("alarm",)
 pages = st.dictionaries(
     st.sampled_from(PAGES), st.tuples(st.integers(0, PAGE_BYTES - 8), st.binary(min_size=1, max_size=8)), max_size=2
 )
@@ -35,7 +36,7 @@ ranges = st.builds(
 
 
 def values_of(rows):
-    """Without the pages."""
+    """Without the pages and the alarm."""
     return {key: value for key, value in rows.items() if isinstance(key, str)}
 
 
@@ -93,9 +94,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.time_ms += 1
         record, rows = self.model.now.get(object, (None, {}))
         written = None
-        if record is None or alarm_ms is not None:
-            generation = self.store.new_generation() if record is None else record.generation
-            record = written = ObjectRecord(generation, None, self.time_ms, alarm_ms)
+        if record is None:
+            record = written = ObjectRecord(self.store.new_generation(), None, self.time_ms)
         after = {key: value for key, value in (rows | changes).items() if value is not None}
         changed = {}
         for number, (start, content) in edits.items():
@@ -106,7 +106,11 @@ class StoreMachine(RuleBasedStateMachine):
             change = page_change(before, bytes(page))
             if change is not None:
                 changed[number] = change
-        entry = Entry(object, self.time_ms, record.generation, changes, written, pages=changed or None)
+        alarm = None
+        if alarm_ms is not None:
+            after[ALARM] = None if alarm_ms == 5 else Alarm(alarm_ms, alarm_ms)
+            alarm = AlarmChange(after[ALARM])
+        entry = Entry(object, self.time_ms, record.generation, changes, written, pages=changed or None, alarm=alarm)
         self.append(object, entry, (record, after))
 
     @rule(object=objects, remove=st.booleans())
@@ -115,11 +119,12 @@ class StoreMachine(RuleBasedStateMachine):
             return
         record, _ = self.model.now[object]
         if remove:
-            entry = Entry(object, 0, record.generation, {}, None, removed=True, retires=record.generation)
+            gone = AlarmChange(None)
+            entry = Entry(object, 0, record.generation, {}, None, True, record.generation, None, gone)
             self.append(object, entry, None)
         else:
             fresh = ObjectRecord(self.store.new_generation(), None, record.created_ms)
-            entry = Entry(object, 0, fresh.generation, {}, fresh, retires=record.generation)
+            entry = Entry(object, 0, fresh.generation, {}, fresh, retires=record.generation, alarm=AlarmChange(None))
             self.append(object, entry, (fresh, {}))
 
     @rule()
@@ -177,9 +182,9 @@ class StoreMachine(RuleBasedStateMachine):
                     key: rows.get(key) for key in KEYS
                 }
                 assert self.store.get_many(record.generation, KEYS) == rows
-        due = [
-            (record.alarm_ms, object) for object, (record, _) in self.model.now.items() if record.alarm_ms in range(4)
-        ]
+        alarms = {object: rows.get(ALARM) for object, (_, rows) in self.model.now.items()}
+        assert {object: self.store.alarm(object) for object in OBJECTS} == dict.fromkeys(OBJECTS) | alarms
+        due = [(alarm.due_ms, object) for object, alarm in alarms.items() if alarm is not None and alarm.due_ms < 4]
         assert [object for object, _ in self.store.alarms_due(3, 2)] == [object for _, object in sorted(due)][:2]
 
     def teardown(self):

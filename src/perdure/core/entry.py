@@ -16,8 +16,41 @@ class ObjectRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str | None
     """The name by which it was first written to; None for an object known by id alone."""
     created_ms: int
-    alarm_ms: int | None = None
-    """When it wants to be woken, in milliseconds of the Unix epoch."""
+
+
+class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """When one object wants to be woken, and how often that has gone wrong. Times are milliseconds of the Unix epoch."""
+
+    at_ms: int
+    """What its code asked for."""
+    due_ms: int
+    """When it is tried next: `at_ms`, or later after a failure."""
+    retries: int = 0
+    """Runs that failed and counted."""
+    failures: int = 0
+    """Failures in a row that do not count against it: the store's, the process's."""
+    error: str | None = None
+    """What the last failed run said."""
+
+
+class DeadAlarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An alarm that was given up after its last retry: kept until somebody retries or drops it."""
+
+    at_ms: int
+    died_ms: int
+    retries: int
+    error: str | None
+
+
+class AlarmChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a unit does to the alarm of its object."""
+
+    alarm: Alarm | None
+    """From now on; None for no alarm."""
+    dead: DeadAlarm | None = None
+    """One more that was given up."""
+    buries: bool = False
+    """Those that were given up before are forgotten."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -38,6 +71,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     retires: int | None = None
     pages: dict[int, bytes] | None = None
     """What changed in pages of its SQL database, by their numbers from 0 on: see `core.page_change`."""
+    alarm: AlarmChange | None = None
+    """None: as it was."""
 
     def size_bytes(self) -> int:
         """What this entry adds to a group, near enough for bounds: keys, values, changes of pages and a fixed part."""

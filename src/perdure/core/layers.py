@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, Entry, ObjectRecord
 from perdure.core.page_change import is_whole
 
 
@@ -68,6 +68,7 @@ class Layers:
         self._rows: dict[int, dict[str, tuple[int, bytes | None]]] = {}
         self._pages: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
         self._records: dict[bytes, tuple[int, ObjectRecord | None]] = {}
+        self._alarms: dict[bytes, tuple[int, Alarm | None]] = {}
         self._floors: dict[bytes, int] = {}
         self._fence_position = 0
         self._applied = durable
@@ -108,13 +109,18 @@ class Layers:
         held = self._records.get(object)
         return 0 if held is None else held[0]
 
+    def alarm(self, object: bytes) -> Alarm | InTable | None:
+        """The newest alarm; None if the newest change deleted it."""
+        held = self._alarms.get(object)
+        return IN_TABLE if held is None else held[1]
+
+    def alarms(self) -> dict[bytes, Alarm | None]:
+        """The newest alarm of every object of which the layers hold a change of it."""
+        return {object: alarm for object, (_, alarm) in self._alarms.items()}
+
     def durable_groups(self) -> tuple[Group, ...]:
         """Every group that is durable and has not wholly left for the tables, oldest first: they may travel."""
         return tuple(self._groups)
-
-    def records(self) -> dict[bytes, ObjectRecord | None]:
-        """The newest registry row of every object of which the layers hold one."""
-        return {object: record for object, (_, record) in self._records.items()}
 
     def value_read_elsewhere(
         self, generation: int, key: str, row: bytes | None, epoch: int
@@ -266,6 +272,10 @@ class Layers:
             record = self._records.get(entry.object)
             if record is not None and record[0] <= position:
                 del self._records[entry.object]
+        if entry.alarm is not None:
+            alarm = self._alarms.get(entry.object)
+            if alarm is not None and alarm[0] <= position:
+                del self._alarms[entry.object]
         yield
 
     def _leave_pages(self, generation: int, number: int, position: int) -> None:
@@ -298,8 +308,13 @@ class Layers:
             del self._rows[entry.generation]
         if entry.pages is not None:
             self._put_pages(entry.generation, entry.pages, position)
+        self._put_object(entry, position)
+
+    def _put_object(self, entry: Entry, position: int) -> None:
         if entry.record is not None or entry.removed:
             self._records[entry.object] = (position, entry.record)
+        if entry.alarm is not None:
+            self._alarms[entry.object] = (position, entry.alarm.alarm)
 
     def _put_pages(self, generation: int, changed: dict[int, bytes], position: int) -> None:
         pages = self._pages.setdefault(generation, {})
@@ -323,6 +338,7 @@ class Layers:
             self._rows.pop(entry.generation, None)
             self._pages.pop(entry.generation, None)
             self._records.pop(entry.object, None)
+            self._alarms.pop(entry.object, None)
         generations = {entry.generation for entry in lost}
         if self._leaving is not None:
             self.epoch += 1
@@ -332,8 +348,8 @@ class Layers:
             for entry in group.entries:
                 if entry.object in objects and entry.generation in generations:
                     self._put_flat(entry, group.position)
-                elif entry.object in objects and (entry.record is not None or entry.removed):
-                    self._records[entry.object] = (group.position, entry.record)
+                elif entry.object in objects:
+                    self._put_object(entry, group.position)
 
     def _raise_floors(self, objects: frozenset[bytes]) -> None:
         self._fence_position = self._sealed + 1

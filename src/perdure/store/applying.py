@@ -7,10 +7,12 @@ by more than a slice. See tests/store/test_recovery.py.
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import apsw
+import msgspec
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, DeadAlarm, Entry, ObjectRecord
 from perdure.core.layers import Group
 from perdure.core.page_change import changed_page, is_whole
 from perdure.store.bounds import DELETE_BYTES_MAX, SORT_ROWS_MAX, STEP_PAGES, STEP_ROWS
@@ -25,12 +27,20 @@ _READ_PAGE = "SELECT body FROM page WHERE id = ?"
 _UPSERT_PAGE = "INSERT INTO page(id, body) VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET body = excluded.body"
 _DELETE_ROW = "DELETE FROM kv WHERE generation = ? AND key = ?"
 _UPSERT_OBJECT = (
-    "INSERT INTO object(id, generation, name, created_ms, alarm_ms, written_ms) VALUES(?, ?, ?, ?, ?, ?)"
+    "INSERT INTO object(id, generation, name, created_ms, written_ms) VALUES(?, ?, ?, ?, ?)"
     " ON CONFLICT(id) DO UPDATE SET generation = excluded.generation, name = excluded.name,"
-    " created_ms = excluded.created_ms, alarm_ms = excluded.alarm_ms, written_ms = excluded.written_ms"
+    " created_ms = excluded.created_ms, written_ms = excluded.written_ms"
 )
 _WRITTEN_OBJECT = "UPDATE object SET written_ms = ? WHERE id = ?"
 _DELETE_OBJECT = "DELETE FROM object WHERE id = ?"
+_UPSERT_ALARM = (
+    "INSERT INTO alarm(object, at_ms, due_ms, retries, failures, error) VALUES(?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT(object) DO UPDATE SET at_ms = excluded.at_ms, due_ms = excluded.due_ms, retries = excluded.retries,"
+    " failures = excluded.failures, error = excluded.error"
+)
+_DELETE_ALARM = "DELETE FROM alarm WHERE object = ?"
+_INSERT_DEAD = "INSERT OR REPLACE INTO dead_alarm(object, at_ms, died_ms, retries, error) VALUES(?, ?, ?, ?, ?)"
+_DELETE_DEAD = "DELETE FROM dead_alarm WHERE object = ?"
 _RETIRE = "INSERT OR IGNORE INTO retired VALUES(?)"
 _DELETE_LOG = "DELETE FROM log WHERE id < ?"
 _DELETE_LOG_PART = "DELETE FROM log WHERE id = (SELECT min(id) FROM log WHERE id < ?)"
@@ -52,6 +62,9 @@ class Applying:
         self._pages: dict[_Page, list[bytes]] = {}
         self._written_ms: dict[bytes, int] = {}
         self._records: dict[bytes, ObjectRecord | None] = {}
+        self._alarms: dict[bytes, Alarm | None] = {}
+        self._dead: dict[bytes, list[DeadAlarm]] = {}
+        self._buried: set[bytes] = set()
         self._retired: set[int] = set()
         self._generation_max = 0
 
@@ -63,6 +76,7 @@ class Applying:
         yield from self._write_rows()
         yield from self._write_pages()
         yield from self._write_objects()
+        yield from self._write_alarms()
         yield from self._forget_log()
 
     def _merge(self, entry: Entry) -> Iterator[None]:
@@ -75,6 +89,8 @@ class Applying:
                 self._generation_max = max(self._generation_max, entry.record.generation)
         if entry.retires is not None:
             self._retired.add(entry.retires)
+        if entry.alarm is not None:
+            self._merge_alarm(entry.object, entry.alarm)
         for n, (key, value) in enumerate(entry.rows.items()):
             self._rows[generation, key] = value
             if n % STEP_ROWS == STEP_ROWS - 1:
@@ -85,6 +101,14 @@ class Applying:
             else:
                 self._pages.setdefault((generation, number), []).append(change)
         yield
+
+    def _merge_alarm(self, object: bytes, change: AlarmChange) -> None:
+        self._alarms[object] = change.alarm
+        if change.buries:
+            self._buried.add(object)
+            self._dead.pop(object, None)
+        if change.dead is not None:
+            self._dead.setdefault(object, []).append(change.dead)
 
     def _write_rows(self) -> Iterator[None]:
         items = iter(self._rows.items())
@@ -138,12 +162,31 @@ class Applying:
         for object, written_ms in objects:
             record = self._records.get(object)
             if record is not None:
-                upserts.append((object, record.generation, record.name, record.created_ms, record.alarm_ms, written_ms))
+                upserts.append((object, record.generation, record.name, record.created_ms, written_ms))
             elif object in self._records:
                 removed.append((object,))
             else:
                 written.append((written_ms, object))
         for statement, rows in ((_UPSERT_OBJECT, upserts), (_WRITTEN_OBJECT, written), (_DELETE_OBJECT, removed)):
+            if rows:
+                self._connection.executemany(statement, rows)
+
+    def _write_alarms(self) -> Iterator[None]:
+        changed = iter(self._alarms.items())
+        while run := sorted(islice(changed, SORT_ROWS_MAX), key=_by_object):
+            for start in range(0, len(run), STEP_ROWS):
+                self._write_alarm_rows(run[start : start + STEP_ROWS])
+                yield
+
+    def _write_alarm_rows(self, alarms: list[tuple[bytes, Alarm | None]]) -> None:
+        objects = [object for object, _ in alarms]
+        statements: tuple[tuple[str, list[tuple[Any, ...]]], ...] = (
+            (_UPSERT_ALARM, [(object, *msgspec.structs.astuple(alarm)) for object, alarm in alarms if alarm is not None]),
+            (_DELETE_ALARM, [(object,) for object, alarm in alarms if alarm is None]),
+            (_DELETE_DEAD, [(object,) for object in objects if object in self._buried]),
+            (_INSERT_DEAD, [(o, *msgspec.structs.astuple(dead)) for o in objects for dead in self._dead.get(o, ())]),
+        )
+        for statement, rows in statements:
             if rows:
                 self._connection.executemany(statement, rows)
 
@@ -169,4 +212,8 @@ class Applying:
 
 
 def _by_row(item: tuple[_Row, bytes | None]) -> _Row:
+    return item[0]
+
+
+def _by_object(item: tuple[bytes, Alarm | None]) -> bytes:
     return item[0]

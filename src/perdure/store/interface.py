@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.waiting import Release
 from perdure.model.errors import PerdureError
@@ -50,6 +50,7 @@ class StoredObject:
     written_ms: int
     """When its last entry was made."""
     alarm_ms: int | None
+    """When its code asked to be woken."""
     size_bytes: int
     """Of its keys, its values and its SQL database."""
 
@@ -137,7 +138,11 @@ class Store(Protocol):
         """A number that no generation of this store has had or will get again."""
         ...
 
-    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, ObjectRecord]]:
+    def alarm(self, object: bytes) -> Alarm | None:
+        """The newest alarm of an object, durable or not."""
+        ...
+
+    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, Alarm]]:
         """Up to `limit` objects whose alarm is at or before `now_ms`, earliest first, then by id."""
         ...
 

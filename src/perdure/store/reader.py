@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from perdure.core.entry import ObjectRecord
+from perdure.core.entry import Alarm, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.store.page_id import page_id
 
 _GET = "SELECT value FROM kv WHERE generation = ? AND key = ?"
-_RECORD = "SELECT generation, name, created_ms, alarm_ms FROM object WHERE id = ?"
+_RECORD = "SELECT generation, name, created_ms FROM object WHERE id = ?"
+_ALARM = "SELECT at_ms, due_ms, retries, failures, error FROM alarm WHERE object = ?"
 _DUE = (
-    "SELECT id, generation, name, created_ms, alarm_ms FROM object"
-    " WHERE alarm_ms IS NOT NULL AND alarm_ms <= ? ORDER BY alarm_ms, id LIMIT ?"
+    "SELECT object, at_ms, due_ms, retries, failures, error FROM alarm WHERE due_ms <= ? ORDER BY due_ms, object LIMIT ?"
 )
 _SCAN = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY key LIMIT ?"
 _SCAN_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
@@ -27,7 +27,7 @@ _SCAN_BACK_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? 
 _PAGE = "SELECT body FROM page WHERE id = ?"
 _OWNER = "SELECT id, name FROM object WHERE generation = ?"
 
-_REGISTRY = "SELECT id, generation, name, created_ms, alarm_ms, written_ms FROM object INDEXED BY object_name"
+_REGISTRY = "SELECT id, generation, name, created_ms, written_ms FROM object INDEXED BY object_name"
 _NAMED = f"{_REGISTRY} WHERE name >= ? ORDER BY name, id"
 _NAMED_BELOW = f"{_REGISTRY} WHERE name >= ? AND name < ? ORDER BY name, id"
 _UNNAMED = f"{_REGISTRY} WHERE name IS NULL AND id > ? ORDER BY id"
@@ -45,7 +45,6 @@ class RegistryRow(NamedTuple):
     generation: int
     name: str | None
     created_ms: int
-    alarm_ms: int | None
     written_ms: int
 
 
@@ -82,8 +81,12 @@ class Reader:
         rows = self._all(_RECORD, (object,))
         return ObjectRecord(*rows[0]) if rows else None
 
-    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, ObjectRecord]]:
-        return [(object, ObjectRecord(*record)) for object, *record in self._all(_DUE, (now_ms, limit))]
+    def alarm(self, object: bytes) -> Alarm | None:
+        rows = self._all(_ALARM, (object,))
+        return Alarm(*rows[0]) if rows else None
+
+    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, Alarm]]:
+        return [(object, Alarm(*alarm)) for object, *alarm in self._all(_DUE, (now_ms, limit))]
 
     def owner(self, generation: int) -> tuple[bytes, str | None] | None:
         """The object whose rows are of that generation: (id, name). Looks at every object: for error messages only."""

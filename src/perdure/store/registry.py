@@ -11,7 +11,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from perdure.core.entry import ObjectRecord
+from perdure.core.entry import Alarm, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import Group
 from perdure.core.page_change import changed_page, database_bytes
@@ -45,7 +45,7 @@ def read_page(tables: Reader, groups: Sequence[Group], *, prefix: str, after: Af
             row.name,
             row.created_ms,
             max(row.written_ms, changes.written_ms.get(row.object, 0)),
-            row.alarm_ms,
+            changes.alarm_ms_of(row.object, tables),
             sizes[row.generation],
         )
         for row in rows
@@ -58,15 +58,22 @@ class _Changes:
     def __init__(self, groups: Iterable[Group]) -> None:
         self._records: dict[bytes, ObjectRecord | None] = {}
         self.written_ms: dict[bytes, int] = {}
+        self._alarms: dict[bytes, Alarm | None] = {}
         for group in groups:
             for entry in group.entries:
                 self.written_ms[entry.object] = entry.time_ms
+                if entry.alarm is not None:
+                    self._alarms[entry.object] = entry.alarm.alarm
                 if entry.record is not None or entry.removed:
                     self._records[entry.object] = entry.record
 
     def name_of(self, object: bytes, tables: Reader) -> str | None:
         record = self._records[object] if object in self._records else tables.record(object)
         return None if record is None else record.name
+
+    def alarm_ms_of(self, object: bytes, tables: Reader) -> int | None:
+        alarm = self._alarms[object] if object in self._alarms else tables.alarm(object)
+        return None if alarm is None else alarm.at_ms
 
     def named(self, names: KeyRange) -> Iterator[RegistryRow]:
         return (row for row in self._rows() if row.name is not None and row.name in names)
@@ -82,7 +89,6 @@ class _Changes:
                     record.generation,
                     record.name,
                     record.created_ms,
-                    record.alarm_ms,
                     self.written_ms[object],
                 )
 

@@ -17,6 +17,7 @@ FORMAT = 2
 
 # log: groups not yet applied, id = position * 65536 + part.  kv: keys are text, which SQLite orders by UTF-8 bytes.
 # page: pages of objects' SQL databases, id = generation * 16777216 + number.
+# alarm: the one that an object has; dead_alarm: those that were given up.  object.alarm_ms: of format 1, always NULL.
 # retired: generations whose rows nobody reads, being swept.  meta: written_by, position (applied), generation (highest
 # given).
 STORE_TABLES = (
@@ -28,7 +29,11 @@ STORE_TABLES = (
     "CREATE TABLE object(id BLOB PRIMARY KEY, generation INTEGER NOT NULL, name TEXT, created_ms INTEGER NOT NULL,"
     " written_ms INTEGER NOT NULL, alarm_ms INTEGER) STRICT, WITHOUT ROWID",
     "CREATE INDEX object_name ON object(name, id)",
-    "CREATE INDEX object_alarm ON object(alarm_ms, id) WHERE alarm_ms IS NOT NULL",
+    "CREATE TABLE alarm(object BLOB PRIMARY KEY, at_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL, retries INTEGER NOT NULL,"
+    " failures INTEGER NOT NULL, error TEXT) STRICT, WITHOUT ROWID",
+    "CREATE INDEX alarm_due ON alarm(due_ms, object)",
+    "CREATE TABLE dead_alarm(object BLOB NOT NULL, at_ms INTEGER NOT NULL, died_ms INTEGER NOT NULL, retries INTEGER NOT NULL,"
+    " error TEXT, PRIMARY KEY(object, at_ms)) STRICT, WITHOUT ROWID",
     "CREATE TABLE retired(generation INTEGER PRIMARY KEY) STRICT",
 )
 

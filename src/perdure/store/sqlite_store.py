@@ -15,7 +15,7 @@ from functools import partial
 import apsw
 
 from perdure.core.clock import Clock
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import IN_TABLE, Layers
 from perdure.core.page_change import changed_page, is_whole
@@ -219,16 +219,27 @@ class SqliteStore:
         except apsw.Error as error:
             raise failed_read(error, "the registry", self._where) from error
 
-    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, ObjectRecord]]:
+    def alarm(self, object: bytes) -> Alarm | None:
         if self._refusal is not None:
             raise self._refused()
-        held = self._layers.records()
+        held = self._layers.alarm(object)
+        if held is not IN_TABLE:
+            return held
+        try:
+            return self._tables().alarm(object)
+        except apsw.Error as error:
+            raise failed_read(error, f"the alarm of object {object.hex()}", self._where) from error
+
+    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, Alarm]]:
+        if self._refusal is not None:
+            raise self._refused()
+        held = self._layers.alarms()
         try:
             rows = self._tables().alarms_due(now_ms, limit + len(held))
         except apsw.Error as error:
             raise failed_read(error, "the table of alarms", self._where) from error
-        due = [(object, record) for object, record in rows if object not in held]
-        due += [(object, record) for object, record in held.items() if record is not None and _is_due(record, now_ms)]
+        due = [(object, alarm) for object, alarm in rows if object not in held]
+        due += [(object, alarm) for object, alarm in held.items() if alarm is not None and alarm.due_ms <= now_ms]
         due.sort(key=_by_alarm)
         return due[:limit]
 
@@ -346,12 +357,8 @@ def _by_key(row: tuple[str, bytes]) -> str:
     return row[0]
 
 
-def _is_due(record: ObjectRecord, now_ms: int) -> bool:
-    return record.alarm_ms is not None and record.alarm_ms <= now_ms
-
-
-def _by_alarm(due: tuple[bytes, ObjectRecord]) -> tuple[int, bytes]:
-    return due[1].alarm_ms or 0, due[0]
+def _by_alarm(due: tuple[bytes, Alarm]) -> tuple[int, bytes]:
+    return due[1].due_ms, due[0]
 
 
 def _too_large(size: int) -> UnitTooLarge:
