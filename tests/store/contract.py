@@ -15,6 +15,7 @@ from perdure.store.interface import Store
 
 A, B = b"a" * 32, b"b" * 32
 NOW_MS = 1_700_000_000_000
+START = (0, b"")
 
 
 class StoreContract:
@@ -290,20 +291,25 @@ class StoreContract:
 
         run(scenario)
 
-    def test_alarms_that_are_due_come_earliest_first_then_by_id(self, run):
+    def test_alarms_come_earliest_first_then_by_id_from_a_place_on(self, run):
         async def scenario(store: Store) -> None:
             for n, due_ms in enumerate([NOW_MS + 5, NOW_MS - 1, NOW_MS, NOW_MS, None]):
                 store.append(entry(bytes([n]) * 32, n + 1, ObjectRecord(n + 1, None, NOW_MS), k=b"v"))
                 if due_ms is not None:
                     store.append(alarm_entry(bytes([n]) * 32, n + 1, Alarm(due_ms, due_ms)))
 
+        def listed(store: Store, after: tuple[int, bytes], limit: int = 10) -> list[int]:
+            return [object[0] for object, _ in store.alarms(after, limit)]
+
         async def again(store: Store) -> None:
-            assert [object[0] for object, _ in store.alarms_due(NOW_MS, 10)] == [1, 2, 3]
+            assert listed(store, START) == [1, 2, 3, 0]
             store.append(alarm_entry(bytes([1]) * 32, 2, None))
             store.append(alarm_entry(bytes([4]) * 32, 5, Alarm(NOW_MS - 2, NOW_MS - 2)))
-            assert [object[0] for object, _ in store.alarms_due(NOW_MS, 10)] == [4, 2, 3]
-            assert [object[0] for object, _ in store.alarms_due(NOW_MS, 2)] == [4, 2]
-            assert store.alarms_due(NOW_MS - 10, 10) == []
+            store.append(alarm_entry(bytes([2]) * 32, 3, Alarm(NOW_MS, NOW_MS + 7)))
+            assert listed(store, START) == [4, 3, 0, 2]
+            assert listed(store, START, 2) == [4, 3]
+            assert listed(store, (NOW_MS, bytes([3]) * 32)) == [0, 2]
+            assert listed(store, (NOW_MS + 7, bytes([2]) * 32)) == []
 
         run(scenario, again)
 

@@ -121,7 +121,7 @@ def test_damage_in_the_alarms_is_named(tmp_path):
     with pytest.raises(StorageBroken, match="the alarm of object " + A.hex()):
         world.store.alarm(A)
     with pytest.raises(StorageBroken, match="table of alarms"):
-        world.store.alarms_due(10, 5)
+        world.store.alarms((0, b""), 5)
     assert world.store.get(1, "k") == b"v"
     world.abandon()
 

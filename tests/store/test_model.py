@@ -89,7 +89,7 @@ class StoreMachine(RuleBasedStateMachine):
             if object in self.model.durable:
                 self.model.now[object] = self.model.durable[object]
 
-    @rule(object=objects, changes=changes, alarm_ms=st.none() | st.integers(0, 5), edits=pages)
+    @rule(object=objects, changes=changes, alarm_ms=st.none() | st.integers(1, 5), edits=pages)
     def write(self, object, changes, alarm_ms, edits):
         self.time_ms += 1
         record, rows = self.model.now.get(object, (None, {}))
@@ -184,8 +184,11 @@ class StoreMachine(RuleBasedStateMachine):
                 assert self.store.get_many(record.generation, KEYS) == rows
         alarms = {object: rows.get(ALARM) for object, (_, rows) in self.model.now.items()}
         assert {object: self.store.alarm(object) for object in OBJECTS} == dict.fromkeys(OBJECTS) | alarms
-        due = [(alarm.due_ms, object) for object, alarm in alarms.items() if alarm is not None and alarm.due_ms < 4]
-        assert [object for object, _ in self.store.alarms_due(3, 2)] == [object for _, object in sorted(due)][:2]
+        due = sorted((alarm.due_ms, object) for object, alarm in alarms.items() if alarm is not None)
+        assert [object for object, _ in self.store.alarms((0, b""), 2)] == [object for _, object in due][:2]
+        assert [object for object, _ in self.store.alarms((2, OBJECTS[1]), 9)] == [
+            object for at, object in due if (at, object) > (2, OBJECTS[1])
+        ]
 
     def teardown(self):
         if hasattr(self, "world"):

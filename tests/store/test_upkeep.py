@@ -215,7 +215,7 @@ def test_a_closed_store_refuses_everything_and_lets_its_lock_go(world):
     for read in (
         lambda: world.store.get(1, "k"),
         lambda: world.store.record(A),
-        lambda: world.store.alarms_due(0, 1),
+        lambda: world.store.alarms((0, b""), 1),
     ):
         with pytest.raises(StorageBroken, match="closed"):
             read()

@@ -26,9 +26,9 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_ms: int
     """When it is tried next: `at_ms`, or later after a failure."""
     retries: int = 0
-    """Runs that failed and counted."""
-    failures: int = 0
-    """Failures in a row that do not count against it: the store's, the process's."""
+    """Runs that failed and counted: its code's own failures."""
+    streak: int = 0
+    """Failures of one kind in a row: of those that count, or, below 0, of the store's and the process's."""
     error: str | None = None
     """What the last failed run said."""
 

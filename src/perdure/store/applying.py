@@ -34,9 +34,9 @@ _UPSERT_OBJECT = (
 _WRITTEN_OBJECT = "UPDATE object SET written_ms = ? WHERE id = ?"
 _DELETE_OBJECT = "DELETE FROM object WHERE id = ?"
 _UPSERT_ALARM = (
-    "INSERT INTO alarm(object, at_ms, due_ms, retries, failures, error) VALUES(?, ?, ?, ?, ?, ?)"
+    "INSERT INTO alarm(object, at_ms, due_ms, retries, streak, error) VALUES(?, ?, ?, ?, ?, ?)"
     " ON CONFLICT(object) DO UPDATE SET at_ms = excluded.at_ms, due_ms = excluded.due_ms, retries = excluded.retries,"
-    " failures = excluded.failures, error = excluded.error"
+    " streak = excluded.streak, error = excluded.error"
 )
 _DELETE_ALARM = "DELETE FROM alarm WHERE object = ?"
 _INSERT_DEAD = "INSERT OR REPLACE INTO dead_alarm(object, at_ms, died_ms, retries, error) VALUES(?, ?, ?, ?, ?)"

@@ -55,6 +55,11 @@ class StoredObject:
     """Of its keys, its values and its SQL database."""
 
 
+def by_due_time(row: tuple[bytes, Alarm]) -> tuple[int, bytes]:
+    """The order of alarms, and the place that `Store.alarms` goes on from."""
+    return row[1].due_ms, row[0]
+
+
 class Store(Protocol):
     """One namespace's share of durable state. Every method is for the loop's thread only and returns at once."""
 
@@ -142,8 +147,8 @@ class Store(Protocol):
         """The newest alarm of an object, durable or not."""
         ...
 
-    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, Alarm]]:
-        """Up to `limit` objects whose alarm is at or before `now_ms`, earliest first, then by id."""
+    def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
+        """The next `limit` objects with an alarm after that (due_ms, object), in that order; durable or not."""
         ...
 
     def counters(self) -> StoreCounters:

@@ -16,9 +16,10 @@ from perdure.store.page_id import page_id
 
 _GET = "SELECT value FROM kv WHERE generation = ? AND key = ?"
 _RECORD = "SELECT generation, name, created_ms FROM object WHERE id = ?"
-_ALARM = "SELECT at_ms, due_ms, retries, failures, error FROM alarm WHERE object = ?"
-_DUE = (
-    "SELECT object, at_ms, due_ms, retries, failures, error FROM alarm WHERE due_ms <= ? ORDER BY due_ms, object LIMIT ?"
+_ALARM = "SELECT at_ms, due_ms, retries, streak, error FROM alarm WHERE object = ?"
+_ALARMS = (
+    "SELECT object, at_ms, due_ms, retries, streak, error FROM alarm WHERE (due_ms, object) > (?, ?)"
+    " ORDER BY due_ms, object LIMIT ?"
 )
 _SCAN = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY key LIMIT ?"
 _SCAN_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
@@ -85,8 +86,9 @@ class Reader:
         rows = self._all(_ALARM, (object,))
         return Alarm(*rows[0]) if rows else None
 
-    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, Alarm]]:
-        return [(object, Alarm(*alarm)) for object, *alarm in self._all(_DUE, (now_ms, limit))]
+    def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
+        """The next ones after that (due_ms, object), in that order."""
+        return [(object, Alarm(*alarm)) for object, *alarm in self._all(_ALARMS, (*after, limit))]
 
     def owner(self, generation: int) -> tuple[bytes, str | None] | None:
         """The object whose rows are of that generation: (id, name). Looks at every object: for error messages only."""

@@ -30,7 +30,7 @@ STORE_TABLES = (
     " written_ms INTEGER NOT NULL, alarm_ms INTEGER) STRICT, WITHOUT ROWID",
     "CREATE INDEX object_name ON object(name, id)",
     "CREATE TABLE alarm(object BLOB PRIMARY KEY, at_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL, retries INTEGER NOT NULL,"
-    " failures INTEGER NOT NULL, error TEXT) STRICT, WITHOUT ROWID",
+    " streak INTEGER NOT NULL, error TEXT) STRICT, WITHOUT ROWID",
     "CREATE INDEX alarm_due ON alarm(due_ms, object)",
     "CREATE TABLE dead_alarm(object BLOB NOT NULL, at_ms INTEGER NOT NULL, died_ms INTEGER NOT NULL, retries INTEGER NOT NULL,"
     " error TEXT, PRIMARY KEY(object, at_ms)) STRICT, WITHOUT ROWID",

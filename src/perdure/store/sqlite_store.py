@@ -31,7 +31,7 @@ from perdure.store.bounds import (
 )
 from perdure.store.committer import Committer, run_job
 from perdure.store.files import Files, Place
-from perdure.store.interface import FailedObjects, StoreCounters, StoredObject
+from perdure.store.interface import FailedObjects, StoreCounters, StoredObject, by_due_time
 from perdure.store.reader import Reader
 from perdure.store.registry import read_page
 from perdure.store.trouble import failed_read
@@ -230,18 +230,17 @@ class SqliteStore:
         except apsw.Error as error:
             raise failed_read(error, f"the alarm of object {object.hex()}", self._where) from error
 
-    def alarms_due(self, now_ms: int, limit: int) -> list[tuple[bytes, Alarm]]:
+    def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
         if self._refusal is not None:
             raise self._refused()
         held = self._layers.alarms()
         try:
-            rows = self._tables().alarms_due(now_ms, limit + len(held))
+            rows = self._tables().alarms(after, limit + len(held))
         except apsw.Error as error:
             raise failed_read(error, "the table of alarms", self._where) from error
-        due = [(object, alarm) for object, alarm in rows if object not in held]
-        due += [(object, alarm) for object, alarm in held.items() if alarm is not None and alarm.due_ms <= now_ms]
-        due.sort(key=_by_alarm)
-        return due[:limit]
+        found = [row for row in rows if row[0] not in held]
+        found += [(object, alarm) for object, alarm in held.items() if alarm is not None]
+        return [row for row in sorted(found, key=by_due_time) if by_due_time(row) > after][:limit]
 
     def _tables(self) -> Reader:
         if threading.get_ident() != self._thread:
@@ -355,10 +354,6 @@ def _tell_nobody(_objects: frozenset[bytes], _error: PerdureError) -> None:
 
 def _by_key(row: tuple[str, bytes]) -> str:
     return row[0]
-
-
-def _by_alarm(due: tuple[bytes, Alarm]) -> tuple[int, bytes]:
-    return due[1].due_ms, due[0]
 
 
 def _too_large(size: int) -> UnitTooLarge:
