@@ -50,6 +50,10 @@ class Limits:
     """How long one timer, outgoing call or `wait_until` may hold off eviction."""
     critical_section: timedelta = timedelta(seconds=30)
     """Of a critical section and of `transaction()`; longer resets the object."""
+    alarm: timedelta = timedelta(minutes=15)
+    """Of one run of the alarm handler; longer resets the object and counts as a failure."""
+    alarm_retries: int = 6
+    """After the first failure, 2 to 64 s apart; then the alarm is kept as a dead one."""
     queue: int = 10_000
     """Events waiting at the object. At 0.1 ms an event the last waits 1 s; past that, refusing is kinder."""
     queue_bytes: int = 128 * 1024 * 1024

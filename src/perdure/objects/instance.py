@@ -53,6 +53,7 @@ class Home(Protocol):
     make: Callable[[State], object]
     report: Callable[[str, ObjectId, BaseException], None]
     sql_pool: SqlPool
+    has_alarm: bool
 
     def started(self, instance: "Instance") -> None: ...
     def became_idle(self, instance: "Instance") -> None: ...

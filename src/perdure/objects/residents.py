@@ -20,6 +20,8 @@ from perdure.model.errors import (
 )
 from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
+from perdure.objects.alarms.alarm_clock import AlarmClock
+from perdure.objects.alarms.alarm_run import AlarmRun, Handler
 from perdure.objects.backlog import Backlog
 from perdure.objects.event import Event
 from perdure.objects.failing import Failing
@@ -49,8 +51,13 @@ class Residents:
         make: Callable[[State], object],
         report: Report,
         sql_pool: SqlPool | None = None,
+        alarm: Handler | None = None,
+        jitter: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """sql_pool: what this class shares with the others of its process; without one it has its own."""
+        """sql_pool: what this class shares with the others of its process; without one it has its own.
+
+        alarm: calls the class's handler; None if it has none. jitter: 0 to 1, for the retries of alarms.
+        """
         self.class_name = class_name
         self.store = store
         self.clock = clock
@@ -72,7 +79,18 @@ class Residents:
         self._tick: Cancellable | None = None
         self._closing: Disconnected | None = None
         self._drained: asyncio.Future[None] | None = None
+        self.has_alarm = alarm is not None
+        self._alarms = AlarmClock(
+            store,
+            clock,
+            alarm,
+            class_name=class_name,
+            retries_max=limits.alarm_retries,
+            jitter=jitter,
+            deliver=self._run_alarm,
+        )
         store.on_failed = self._store_failed
+        clock.call_soon(self._start_alarms)
 
     @property
     def live(self) -> int:
@@ -92,6 +110,16 @@ class Residents:
     def waiting_for_disk(self) -> list[tuple[ObjectId, Event]]:
         """Events that the store has no room for yet, oldest first."""
         return list(self._backlog.events)
+
+    # Alarms
+
+    def _start_alarms(self) -> None:
+        if self._closing is None:
+            self._alarms.start()
+
+    def _run_alarm(self, run: AlarmRun) -> None:
+        record = self.store.record(run.object)
+        self.deliver(ObjectId(run.object.hex(), None if record is None else record.name), run)
 
     # Arrival
 
@@ -247,6 +275,7 @@ class Residents:
     # Ends
 
     def _store_failed(self, objects: frozenset[bytes], error: PerdureError) -> None:
+        self._alarms.look_again(sorted(objects))
         for key in sorted(objects):  # the same order in every run: a schedule replays
             instance = self._live.get(key)
             if instance is not None:
@@ -259,6 +288,7 @@ class Residents:
             why="the process ends, loads new code, or has closed the runtime that they live in",
             next_step="call again in a moment; after aclose(), open the runtime again",
         )
+        self._alarms.stop()
         self._drained = self._drained or self.loop.create_future()
         deadline = self.clock.call_later(grace_s, self._give_up)
         self._perhaps_drained()

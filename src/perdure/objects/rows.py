@@ -5,17 +5,23 @@ generation and record as they were; nothing is registered for an object that sto
 written. No I/O of its own beyond the store's. See tests/objects/test_storage.py and the model test there.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from perdure.core.clock import Clock
-from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.model.errors import PerdureError, TransactionEnded, UnitTooLarge
 from perdure.model.limits import NAME_BYTES_MAX, UNIT_BYTES_MAX
 from perdure.model.object_id import ObjectId
 from perdure.objects.sql.database import Database
 from perdure.store.interface import Store
+
+if TYPE_CHECKING:
+    from perdure.objects.alarms.alarm_run import AlarmRun
 
 Release = Callable[[BaseException | None], None]
 
@@ -29,13 +35,23 @@ class Absent(Enum):
 ABSENT = Absent.ABSENT
 
 
+class Unread(Enum):
+    """The alarm has not been asked for."""
+
+    UNREAD = 0
+
+
+UNREAD = Unread.UNREAD
+
+
 class Unit:
     """What one step has written so far, and the outputs that wait for it."""
 
-    __slots__ = ("confirmed", "held", "removed", "retires", "rows", "size_bytes")
+    __slots__ = ("alarm", "confirmed", "held", "removed", "retires", "rows", "size_bytes")
 
     def __init__(self) -> None:
         self.rows: dict[str, bytes | None] = {}
+        self.alarm: AlarmChange | None = None
         self.size_bytes = 0
         self.confirmed = False
         self.removed = False
@@ -46,12 +62,13 @@ class Unit:
 class Savepoint:
     """What must be put back if the writes since it are rolled back."""
 
-    __slots__ = ("before", "generation", "record", "size_bytes", "spans_steps")
+    __slots__ = ("alarm", "alarm_change", "before", "generation", "record", "size_bytes", "spans_steps")
 
     def __init__(self, rows: "Rows", spans_steps: bool) -> None:
         unit = rows.open_unit()
         self.before: dict[str, bytes | Absent | None] = {}
         self.generation, self.record, self.size_bytes = rows.generation, rows.record, unit.size_bytes
+        self.alarm, self.alarm_change = rows.known_alarm, unit.alarm
         self.spans_steps = spans_steps
 
 
@@ -63,8 +80,10 @@ class Rows:
         "_id",
         "_registered",
         "_store",
+        "alarm_run",
         "confirmed_position",
         "generation",
+        "known_alarm",
         "name",
         "record",
         "savepoints",
@@ -89,6 +108,10 @@ class Rows:
         """Of the last group that holds anything of this instance."""
         self.confirmed_position = 0
         """The same, without writes that allow to be unconfirmed: what outputs wait for."""
+        self.known_alarm: Alarm | Unread | None = UNREAD
+        """With what the unit did to it."""
+        self.alarm_run: AlarmRun | None = None
+        """The handler that runs now."""
         self.sql: Database | None = None
         """None until code uses it."""
         self.shut_by: BaseException | None = None
@@ -132,7 +155,21 @@ class Rows:
         rows = {key: value for key, value in merged.items() if value is not None}
         return [(key, rows[key]) for key in keys.select(rows)]
 
+    def alarm(self) -> Alarm | None:
+        """The alarm as it is now, also while its handler runs."""
+        if self.known_alarm is UNREAD:
+            self.known_alarm = None if self.generation is None else self._store.alarm(self._id.raw)
+        return self.known_alarm
+
     # Writing
+
+    def change_alarm(self, change: AlarmChange, *, confirmed: bool = True) -> None:
+        """Set or delete the alarm, in the unit."""
+        unit = self.open_unit()
+        if self.generation is None:
+            self._begin_to_exist()
+        self.known_alarm, unit.alarm = change.alarm, change
+        unit.confirmed |= confirmed
 
     def put_one(self, key: str, value: bytes, *, confirmed: bool = True) -> None:
         """Write one row; UnitTooLarge comes before any effect."""
@@ -189,6 +226,7 @@ class Rows:
         if self._registered is not None:
             unit.removed, unit.retires = True, self._registered.generation
         self.record, self.generation = None, None
+        self.known_alarm, unit.alarm = None, None if self._registered is None else AlarmChange(None)
         self._drop_sql()
 
     def stored_page(self, number: int) -> bytes | None:
@@ -262,6 +300,7 @@ class Rows:
             else:
                 unit.rows[key] = value
         self.generation, self.record, unit.size_bytes = savepoint.generation, savepoint.record, savepoint.size_bytes
+        self.known_alarm, unit.alarm = savepoint.alarm, savepoint.alarm_change
 
     def roll_back_transaction_sync(self) -> None:
         """Roll back every savepoint down to the innermost transaction that spans steps, or to the unit."""
@@ -299,7 +338,7 @@ class Rows:
             pages = None if self.sql is None else self.sql.take_changes()
             if pages is not None and self.generation is None:
                 self._begin_to_exist()
-            written = unit.rows or unit.removed or pages
+            written = unit.rows or unit.removed or pages or unit.alarm
             if written:
                 self.written_position = self._store.append(self._entry(unit, pages))
         except PerdureError as error:
@@ -324,6 +363,7 @@ class Rows:
             removed=unit.removed and self.record is None,
             retires=unit.retires,
             pages=pages,
+            alarm=unit.alarm,
         )
 
     @property

@@ -113,11 +113,15 @@ class State:
         """`async with`: no other event of the object runs in the block; an exception is just an exception (API-36)."""
         return CriticalSection(self._instance, "critical_section()")
 
-    def abort(self, reason: str | None = None) -> Never:
+    def abort(self, reason: str | None = None, *, retry_alarm: bool = True) -> Never:
         """Reset the object now: unsaved writes are dropped, every waiting caller gets ObjectReset with the reason (API-47).
 
+        retry_alarm: whether an alarm whose handler runs now is tried again; without, it is dropped.
         Raises ObjectAborted, which `except Exception` does not catch. The next call starts a new instance.
         """
+        run = self._instance.rows.alarm_run
+        if run is not None and not retry_alarm:
+            run.dropped = True
         self._instance.break_with(
             ObjectReset(
                 what=reason if reason is not None else "the object called abort() to reset itself",

@@ -19,6 +19,10 @@ FailedObjects = Callable[[frozenset[bytes], PerdureError], None]
 """Told which objects must be reset, because a group that held their entries failed."""
 
 
+ChangedAlarm = Callable[[bytes, Alarm | None], None]
+"""Told which object has which alarm from now on."""
+
+
 @dataclass(slots=True)
 class StoreCounters:
     """What a store has done since it was opened; a snapshot."""
@@ -65,6 +69,8 @@ class Store(Protocol):
 
     on_failed: FailedObjects
     """Called before the waiting outputs of those objects get the error; set it before the first append."""
+    on_alarm: ChangedAlarm
+    """Called for each entry that is appended and changes an alarm."""
 
     @property
     def durable(self) -> int:

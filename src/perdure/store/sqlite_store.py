@@ -31,7 +31,7 @@ from perdure.store.bounds import (
 )
 from perdure.store.committer import Committer, run_job
 from perdure.store.files import Files, Place
-from perdure.store.interface import FailedObjects, StoreCounters, StoredObject, by_due_time
+from perdure.store.interface import ChangedAlarm, FailedObjects, StoreCounters, StoredObject, by_due_time
 from perdure.store.reader import Reader
 from perdure.store.registry import read_page
 from perdure.store.trouble import failed_read
@@ -54,6 +54,7 @@ class SqliteStore:
         row_cache: type[RowCache] = RowCache,
     ) -> None:
         self.on_failed: FailedObjects = _tell_nobody
+        self.on_alarm: ChangedAlarm = _tell_nobody
         self._place = place
         self._clock = clock
         self._committer = committer
@@ -91,6 +92,8 @@ class SqliteStore:
         self._row_cache.forget_written(entry)
         self._upkeep.counters.entries += 1
         self._upkeep.wake()
+        if entry.alarm is not None:
+            self.on_alarm(entry.object, entry.alarm.alarm)
         return position
 
     def new_generation(self) -> int:
@@ -348,7 +351,7 @@ def _release(releases: Iterable[Release], error: PerdureError | None) -> None:
         raise raised[0]
 
 
-def _tell_nobody(_objects: frozenset[bytes], _error: PerdureError) -> None:
+def _tell_nobody(_what: object, _more: object) -> None:
     """Until somebody asks to be told."""
 
 

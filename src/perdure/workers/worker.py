@@ -19,6 +19,7 @@ from perdure.model.errors import NoHandler, ObjectAborted, ObjectReset, WrongTyp
 from perdure.model.object_id import IdKey, ObjectId
 from perdure.objects.origin import ORIGIN, RequestNumbers
 from perdure.objects.residents import Residents
+from perdure.objects.sql.pool import SqlPool
 from perdure.objects.state import State as ActivationState
 from perdure.store.interface import Store
 from perdure.web.request import Request
@@ -70,6 +71,7 @@ class Worker:
         self.clock = clock
         self.running_requests = 0
         self.residents: dict[str, Residents] = {}
+        self._sql_pool = SqlPool(now_ms=clock.now_ms)
         self._namespaces: dict[str, Namespace[Any]] = {}
         for class_name, spec in program.classes.items():
             self._house(class_name, spec, housing[class_name], random_bytes)
@@ -158,6 +160,9 @@ class Worker:
             limits=spec.limits,
             make=make,
             report=_reporter(class_name),
+            sql_pool=self._sql_pool,
+            alarm=spec.hooks["alarm"].call if "alarm" in spec.hooks else None,
+            jitter=lambda: int.from_bytes(random_bytes(2), "big") / 65_536,
         )
         self.residents[class_name] = residents
         self._namespaces[class_name] = Namespace(

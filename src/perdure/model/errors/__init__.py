@@ -42,7 +42,7 @@ from perdure.model.errors.storage import (
     UnitTooLarge,
     WrongThread,
 )
-from perdure.model.errors.values import UnsupportedValue, ValueMismatch
+from perdure.model.errors.values import NaiveDatetime, UnsupportedValue, ValueMismatch
 
 __all__ = [
     "AwaitInTransaction",
@@ -60,6 +60,7 @@ __all__ = [
     "InvalidId",
     "LoadFailed",
     "MethodNotFound",
+    "NaiveDatetime",
     "NestedTooDeep",
     "NoHandler",
     "NotOneRow",

@@ -33,3 +33,10 @@ class ValueMismatch(PerdureError, ValueError):
     def __init__(self, *, what: str, where: str = "", why: str = "", next_step: str = "", path: str) -> None:
         self.path = path
         super().__init__(what=what, where=where or path, why=why, next_step=next_step)
+
+
+class NaiveDatetime(PerdureError, ValueError):
+    """A datetime has no time zone, so that it is another moment on every machine.
+
+    Use `perdure.now() + timedelta(...)`, or give the zone: `datetime(2030, 1, 1, 9, tzinfo=UTC)`.
+    """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from perdure.model.errors import WrongValue
 from perdure.objects.op import Op
 from perdure.objects.sql.sql_storage import SqlStorage
+from perdure.objects.storage.alarm import AlarmStorage
 from perdure.objects.storage.keyed import Keyed
 from perdure.objects.storage.kv import SyncKv
 from perdure.objects.storage.transaction import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Storage(Keyed):
+class Storage(Keyed, AlarmStorage):
     """The storage of one object."""
 
     __slots__ = ("_kv", "_sql")

@@ -17,6 +17,7 @@ from perdure.objects.driver import close_quietly, start_task
 from perdure.objects.op import Op
 from perdure.objects.rows import Rows, Savepoint
 from perdure.objects.sections import CriticalSection, member_in_step
+from perdure.objects.storage.alarm import AlarmStorage
 from perdure.objects.storage.keyed import Keyed
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Transaction(Keyed):
+class Transaction(Keyed, AlarmStorage):
     """`txn`: the storage while its transaction is open."""
 
     __slots__ = ("_ended", "_savepoint", "_section")
