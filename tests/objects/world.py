@@ -15,6 +15,7 @@ from perdure.core.clock import Clock
 from perdure.model.limits import Limits
 from perdure.model.object_id import IdKey, ObjectId
 from perdure.model.value import transfer
+from perdure.objects.alarms.alarm_info import AlarmInfo
 from perdure.objects.event import Event
 from perdure.objects.instance import Instance
 from perdure.objects.member import CURRENT
@@ -133,6 +134,7 @@ class World:
         self.folder = folder
         self.loop_factory = loop_factory
         self.reports: list[tuple[str, BaseException]] = []
+        self.jitter = 0.0
         self.loop: asyncio.AbstractEventLoop
         self.disk: Disk
         self.clock: Clock
@@ -179,6 +181,8 @@ class World:
                 limits=limits or Limits(),
                 make=cls,
                 report=lambda what, id, error: self.reports.append((what, error)),
+                alarm=_run_alarm if hasattr(cls, "alarm") else None,
+                jitter=lambda: self.jitter,
             )
         return found
 
@@ -189,6 +193,10 @@ class World:
 
     def store_of(self, handle: Handle) -> SqliteStore:
         return self._stores[handle.residents.class_name]
+
+
+def _run_alarm(target: Any, info: AlarmInfo) -> Any:
+    return target.alarm(info)
 
 
 async def open_store(folder: Path, clock: Clock, disk: Any) -> SqliteStore:
