@@ -18,6 +18,7 @@ from perdure.model.errors import PerdureError, TransactionEnded, UnitTooLarge
 from perdure.model.limits import NAME_BYTES_MAX, UNIT_BYTES_MAX
 from perdure.model.object_id import ObjectId
 from perdure.objects.sql.database import Database
+from perdure.objects.sql.page_file import StoredPage
 from perdure.store.interface import Store
 
 if TYPE_CHECKING:
@@ -232,6 +233,11 @@ class Rows:
     def stored_page(self, number: int) -> bytes | None:
         """A page of the SQL database as sealed entries made it."""
         return None if self.generation is None else self._store.page(self.generation, number)
+
+    def pages_elsewhere(self) -> tuple[StoredPage, Callable[[], None]]:
+        """The same for another thread, as long as the gate is held; and what is to be called there at its end."""
+        pages, generation = self._store.pages_elsewhere(), self.generation
+        return lambda number: None if generation is None else pages.page(generation, number), pages.close
 
     def write_sql(self) -> None:
         """A statement may write: outputs that follow wait for the unit."""

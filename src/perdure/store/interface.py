@@ -64,6 +64,16 @@ def by_due_time(row: tuple[bytes, Alarm]) -> tuple[int, bytes]:
     return row[1].due_ms, row[0]
 
 
+class Pages(Protocol):
+    """Pages of SQL databases, for one thread that is not the loop's."""
+
+    def page(self, generation: int, number: int) -> bytes | None:
+        """As `Store.page`."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Store(Protocol):
     """One namespace's share of durable state. Every method is for the loop's thread only and returns at once."""
 
@@ -123,6 +133,10 @@ class Store(Protocol):
 
     def page(self, generation: int, number: int) -> bytes | None:
         """The newest page of an object's SQL database, durable or not; None if there is none of that number."""
+        ...
+
+    def pages_elsewhere(self) -> Pages:
+        """The pages for another thread, over a connection of its own; nobody may write the generation meanwhile."""
         ...
 
     async def get_off_loop(self, generation: int, key: str) -> bytes | None:

@@ -32,6 +32,7 @@ from perdure.store.bounds import (
 from perdure.store.committer import Committer, run_job
 from perdure.store.files import Files, Place
 from perdure.store.interface import ChangedAlarm, FailedObjects, StoreCounters, StoredObject, by_due_time
+from perdure.store.pages_elsewhere import PagesElsewhere
 from perdure.store.reader import Reader
 from perdure.store.registry import read_page
 from perdure.store.trouble import failed_read
@@ -179,6 +180,9 @@ class SqliteStore:
             return changed_page(self._tables().page(generation, number), changes)
         except apsw.Error as error:
             raise self._failed_read(error, generation, number) from error
+
+    def pages_elsewhere(self) -> PagesElsewhere:
+        return PagesElsewhere(self._layers, self._place)
 
     async def get_off_loop(self, generation: int, key: str) -> bytes | None:
         while True:

@@ -133,6 +133,7 @@ class Worker:
         await self._background.drain(grace_s)
         left_s = max(0.0, ends_at - self.clock.monotonic())
         await asyncio.gather(*(residents.close(left_s) for residents in self.residents.values()))
+        await asyncio.get_running_loop().run_in_executor(None, self._sql_pool.close)
         self.program.modules.close()
 
     def _env(self, values: Mapping[str, Any], config: Path | None) -> Env:

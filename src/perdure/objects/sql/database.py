@@ -212,6 +212,14 @@ class Database:
         finally:
             self._leave()
 
+    def exec_elsewhere(self, text: str, bindings: Bindings, *, depth: int, stored: StoredPage) -> Result:
+        """As `exec`, without its bounds, on a thread that is not the loop's. stored: the pages for that thread."""
+        before, self._file.stored = self._file.stored, stored
+        try:
+            return self.exec(text, bindings, depth=depth)
+        finally:
+            self._file.stored = before
+
     def names_of(self, text: str) -> tuple[str, ...]:
         """The columns of what the last statement of `text` would give now; nothing is run."""
         return self._prepared(text, lambda cursor: tuple([name for name, _ in cursor.get_description()]))
@@ -317,10 +325,12 @@ class Database:
         self._disconnect()
 
     def close(self) -> None:
-        """The instance is over: what its unit wrote is dropped. A statement that runs this very moment ends first."""
+        """The instance is over: what its unit wrote is dropped. A statement that runs this very moment is stopped first."""
         self._closed = True
         if not self._busy:
             self._disconnect()
+        elif self._connection is not None:
+            self._connection.interrupt()
 
     def _open(self) -> apsw.Cursor:
         if self._closed:

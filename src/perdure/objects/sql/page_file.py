@@ -20,7 +20,7 @@ StoredPage = Callable[[int], bytes | None]
 class PageFile:
     """The pages of one database, by their numbers from 0 on."""
 
-    __slots__ = ("_kept", "_stored", "_unit", "bytes_max", "full", "size_bytes")
+    __slots__ = ("_kept", "_unit", "bytes_max", "full", "size_bytes", "stored")
 
     def __init__(self, stored: StoredPage, *, bytes_max: int) -> None:
         """stored: the newest page that a sealed entry made. bytes_max: of the pages that one unit writes."""
@@ -29,7 +29,7 @@ class PageFile:
         """Of the pages that the unit has written so far."""
         self.full = False
         """The unit was refused a page: it is too large."""
-        self._stored = stored
+        self.stored = stored
         self._unit: dict[int, bytes] = {}
         self._kept: dict[int, bytes] = {}
 
@@ -38,7 +38,7 @@ class PageFile:
         if page is None:
             page = self._kept.get(number)
             if page is None:
-                page = self._stored(number)
+                page = self.stored(number)
         return page
 
     def write(self, number: int, page: bytes) -> None:
@@ -73,7 +73,7 @@ class PageFile:
         kept = self._kept
         changes: dict[int, bytes] = {}
         for number, page in unit.items():
-            before = kept.pop(number, None) or self._stored(number)
+            before = kept.pop(number, None) or self.stored(number)
             change = page_change(before, page)
             if change is not None:
                 changes[number] = change

@@ -6,6 +6,7 @@ tests/objects/sql/test_pool.py.
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 
@@ -21,6 +22,9 @@ from perdure.objects.sql.page_vfs import PageVfs
 
 OPEN_DATABASES_MAX = 1_000
 """150 MiB, and their page caches."""
+
+THREADS_MAX = 4
+"""Statements of `sql.run` at the same time; further ones wait for their turn."""
 
 _SETTINGS = (
     "PRAGMA page_size = 4096; PRAGMA locking_mode = exclusive; PRAGMA journal_mode = memory; PRAGMA synchronous = off;"
@@ -41,6 +45,8 @@ class SqlPool:
         self.monotonic = monotonic
         self._vfs = PageVfs(now_ms)
         self._open_max = open_max
+        self.threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="perdure-sql")
+        """For `sql.run`; a thread is started when it is first needed."""
         self._open: dict[Database, None] = {}
         """The longest unused first."""
 
@@ -71,7 +77,11 @@ class SqlPool:
     def _make_room(self) -> None:
         if len(self._open) < self._open_max:
             return
-        for database in self._open:
+        for database in list(self._open):
             if database.idle:
                 database.rest()
                 return
+
+    def close(self) -> None:
+        """Waits for the threads: what they ran for was reset, and has been interrupted. Blocks for some milliseconds."""
+        self.threads.shutdown(wait=True, cancel_futures=True)

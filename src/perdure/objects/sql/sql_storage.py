@@ -10,8 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.model.errors import PerdureError, WrongType, WrongValue
+from perdure.objects.op import Op
 from perdure.objects.sql.cursor import Cursor, Make, Row, Rows, as_row
-from perdure.objects.sql.database import Bindings, Database
+from perdure.objects.sql.database import Bindings, Database, Result
+from perdure.objects.sql.off_loop import run_off_loop
 from perdure.objects.sql.statements import only_reads
 from perdure.objects.sql.typed_rows import row_maker
 
@@ -65,13 +67,26 @@ class SqlStorage:
             self._look_at(error)
             raise
 
+    def run(self, query: str, /, *bindings: SqlValue, **named: SqlValue) -> Op[Cursor[Row]]:
+        """As `exec`, on a thread and without limits of time and size: the object's gate is held, everybody else goes on.
+
+        Yields, so it ends the step: what was written before is a unit of its own, unless a transaction is open (API-42).
+        """
+        return self._run(query, bindings, named, as_row)
+
+    def run_as(self, type_: type[T], query: str, /, *bindings: SqlValue, **named: SqlValue) -> Op[Cursor[T]]:
+        """As `run`, each row as a `type_`: see `exec_as`."""
+        return self._run(query, bindings, named, row_maker(type_, f"run_as({_name(type_)})"))
+
+    def _run(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Op[Cursor[T]]:
+        database = self._database()
+        values = self._values(query, bindings, named, database)
+        made = partial(self._cursor, query, database, make)
+        return run_off_loop(self._instance, database, query, values, made)
+
     def _exec(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Cursor[T]:
         database = self._database()
-        values: Bindings = bindings
-        if named:
-            values = self._named(bindings, named, database, query)
-        elif type(query) is not str:
-            raise self._no_text(query)
+        values = self._values(query, bindings, named, database)
         rows = self._instance.rows
         if not only_reads(query) or ";" in query:
             rows.write_sql()
@@ -82,8 +97,16 @@ class SqlStorage:
         except PerdureError as error:
             self._look_at(error)
             raise
+        return self._cursor(query, database, make, result)
+
+    def _cursor(self, query: str, database: Database, make: Make[T], result: Result) -> Cursor[T]:
         names = partial(database.names_of, query) if result.names is None else result.names
         return Cursor(Rows(names, result.rows, result.written, database.label), make)
+
+    def _values(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], database: Database) -> Bindings:
+        if type(query) is not str:
+            raise self._no_text(query)
+        return self._named(bindings, named, database, query) if named else bindings
 
     def _database(self) -> Database:
         instance = self._instance
@@ -102,8 +125,6 @@ class SqlStorage:
     def _named(
         self, bindings: tuple[Any, ...], named: dict[str, Any], database: Database, query: str
     ) -> dict[str, Any]:
-        if type(query) is not str:
-            raise self._no_text(query)
         if bindings:
             raise WrongType(
                 what="exec() was given values in order and by name",
