@@ -49,7 +49,14 @@ _PRAGMAS_OF_NAMES: Final = frozenset({
     "table_list", "table_info", "table_xinfo", "foreign_key_check", "foreign_key_list", "index_info", "index_list",
     "index_xinfo", "quick_check",
 })  # fmt: skip
+_PRAGMAS_KEPT: Final = _PRAGMAS_SWITCHED - {"defer_foreign_keys"}
+"""Those that hold longer than a unit."""
 _SWITCH: Final = re.compile(r"(?i)['\"]?(true|false|yes|no|on|off|0|1)['\"]?")
+
+_GAP: Final = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
+_RENAMED_TO_RESERVED: Final = re.compile(
+    rf"(?is)\brename{_GAP}+to{_GAP}*[\"'`\[]?((?:{'|'.join(RESERVED_PREFIXES)})\w*)"
+)
 
 _TRANSACTIONS: Final = "BEGIN, COMMIT, ROLLBACK and SAVEPOINT are the runtime's: what a step writes is one unit"
 _TRANSACTIONS_NEXT: Final = "use `with storage.transaction_sync():`, or `async with storage.transaction():`"
@@ -73,18 +80,25 @@ _ALWAYS: Final = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE, apsw.SQLI
 class Authorizer:
     """SQLite's question and our answer, for one connection."""
 
-    __slots__ = ("next_step", "off", "why")
+    __slots__ = ("asked", "next_step", "off", "switched", "text", "why")
 
     def __init__(self) -> None:
         self.off = False
         """While the runtime prepares statements of its own."""
+        self.asked = False
+        """Set whenever SQLite prepares a statement."""
         self.why = ""
         """Of the last refusal."""
         self.next_step = ""
+        self.text = ""
+        """Of the statement that is being prepared: SQLite does not say what a table is renamed to."""
+        self.switched: dict[str, str] = {}
+        """Settings that code has made, which are the connection's; for the next connection."""
 
     def __call__(
         self, action: int, first: str | None, second: str | None, database: str | None, trigger: str | None
     ) -> int:
+        self.asked = True
         if self.off or action in _ALWAYS:
             return apsw.SQLITE_OK
         refusal = self._refusal(action, first or "", second or "", database)
@@ -96,6 +110,8 @@ class Authorizer:
     def _refusal(self, action: int, first: str, second: str, database: str | None) -> tuple[str, str] | None:
         if action in _TEMPORARY:
             return "an object has no temporary tables, views, triggers or indexes", "make an ordinary one and drop it"
+        if action == apsw.SQLITE_ALTER_TABLE and (renamed := _RENAMED_TO_RESERVED.search(self.text)):
+            return _reserved(renamed[1])
         if action in _NAMED_FIRST or action in _NAMED_BOTH:
             return _of_name(first, second if action in _NAMED_BOTH else "", action)
         if action == apsw.SQLITE_FUNCTION:
@@ -103,6 +119,8 @@ class Authorizer:
             return None if allowed else (f"the function {second}() is not allowed", "compute it in Python")
         if action == apsw.SQLITE_PRAGMA:
             allowed = _pragma_allowed(first.lower(), second)
+            if allowed and second and first.lower() in _PRAGMAS_KEPT:
+                self.switched[first.lower()] = second
             return None if allowed else (f"PRAGMA {first} is not allowed here", "leave it out: the runtime sets it")
         if action in (apsw.SQLITE_TRANSACTION, apsw.SQLITE_SAVEPOINT):
             return _TRANSACTIONS, _TRANSACTIONS_NEXT
@@ -114,15 +132,23 @@ class Authorizer:
 def _of_name(first: str, second: str, action: int) -> tuple[str, str] | None:
     for name in (first, second):
         if name.lower().startswith(RESERVED_PREFIXES):
-            return f"names that begin with {name[: name.index('_', 1) + 1]} are the runtime's own", "choose another name"
+            return _reserved(name)
     if action == apsw.SQLITE_CREATE_VTABLE and second.lower() not in _VIRTUAL_TABLES:
         return f"the virtual table module {second} is not allowed", "there are fts5, fts5vocab, rtree and rtree_i32"
     return None
 
 
+def _reserved(name: str) -> tuple[str, str]:
+    return f"names that begin with {name[: name.index('_', 1) + 1]} are the runtime's own", "choose another name"
+
+
 def _pragma_allowed(name: str, argument: str) -> bool:
     if not argument:
-        return name in _PRAGMAS_WITHOUT or name in _PRAGMAS_SWITCHED or name in ("foreign_key_check", "quick_check", "optimize")
+        return (
+            name in _PRAGMAS_WITHOUT
+            or name in _PRAGMAS_SWITCHED
+            or name in ("foreign_key_check", "quick_check", "optimize")
+        )
     if name in _PRAGMAS_SWITCHED:
         return _SWITCH.fullmatch(argument) is not None
     if name == "optimize":

@@ -33,7 +33,7 @@ class Rows:
 
     __slots__ = ("at", "names", "rows", "rows_written", "where")
 
-    def __init__(self, names: Callable[[], tuple[str, ...]] | tuple[str, ...], rows: list[Any], written: int, where: str):
+    def __init__(self, names: tuple[str, ...], rows: list[Any], written: int, where: str) -> None:
         self.names = names
         self.rows = rows
         self.rows_written = written
@@ -53,10 +53,7 @@ class Cursor(Generic[T]):
     @property
     def column_names(self) -> tuple[str, ...]:
         """Of all columns, equal names too; empty for a statement that gives none."""
-        names = self._rows.names
-        if not isinstance(names, tuple):
-            names = self._rows.names = names()
-        return names
+        return self._rows.names
 
     @property
     def rows_read(self) -> int:
@@ -77,7 +74,7 @@ class Cursor(Generic[T]):
             raise StopIteration
         row = rows.rows[rows.at]
         rows.at += 1
-        return self._make(self.column_names, row)
+        return self._make(rows.names, row)
 
     def one(self) -> T:
         """The only row that is left; NotOneRow if there is none or more than one."""
@@ -98,7 +95,8 @@ class Cursor(Generic[T]):
 
     def to_list(self) -> list[T]:
         """The rows that are left."""
-        rows, names, make = self._rows, self.column_names, self._make
+        rows, make = self._rows, self._make
+        names = rows.names
         left = rows.rows[rows.at :] if rows.at else rows.rows
         rows.at = len(rows.rows)
         return [make(names, row) for row in left]

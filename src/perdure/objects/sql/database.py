@@ -9,7 +9,7 @@ Must stay true, and each is left out by a planted fault that a test catches (tes
 5. The connection is closed whenever the object is reset or its group failed: its cache holds what never was.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from math import inf
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import apsw
 
 from perdure.core.page_change import PAGE_BYTES
-from perdure.model.errors import PerdureError, ResultTooLarge, StorageBusy
+from perdure.model.errors import PerdureError, ResultTooLarge, StorageBusy, WrongValue
 from perdure.model.limits import UNIT_BYTES_MAX
 from perdure.objects.sql.authorizer import Authorizer
 from perdure.objects.sql.page_file import PageFile, StoredPage
@@ -33,8 +33,10 @@ DATABASE_PAGES_MAX = 10_000_000_000 // 4096
 
 STATEMENTS_CACHED = 32
 
-ROWS_AT_ONCE = 31
-"""Rows that are fetched before their size is looked at: of 2 MiB each, they stay below 64 MiB."""
+VALUES_AT_ONCE = 31
+"""Values that are fetched before their size is looked at: of 2 MiB each, they stay below 64 MiB."""
+
+VALUES_AT_ONCE_BYTES = 64 * 1024 * 1024
 
 PROGRESS_STEPS = 20_000
 """How often a running statement looks at the time, in steps of SQLite's machine: about every millisecond."""
@@ -61,8 +63,8 @@ Bindings = Sequence[Any] | Mapping[str, Any]
 class Result(NamedTuple):
     """What a statement gave, all of it."""
 
-    names: tuple[str, ...] | None
-    """Of the columns; None if there was no row, and SQLite did not say them: see `Database.names_of`."""
+    names: tuple[str, ...]
+    """Of the columns; none for a statement that gives no rows."""
     rows: list[tuple[Any, ...]]
     written: int
     """Rows that it inserted, changed or deleted."""
@@ -90,9 +92,11 @@ class Database:
         "_cursor",
         "_deadline",
         "_file",
+        "_names",
         "_pool",
         "_savepoints",
         "_unit",
+        "has_schema",
         "label",
     )
 
@@ -110,6 +114,10 @@ class Database:
         self._busy = False
         self._closed = False
         self._deadline = inf
+        self.has_schema = False
+        """The steps of the class have been made, or found made, since the connection was opened."""
+        self._names: tuple[str, ...] = ()
+        """Of the columns of the statement that runs."""
 
     # What code runs
 
@@ -145,20 +153,23 @@ class Database:
             self._begin(depth)
         before = connection.total_changes()
         self._deadline = self._pool.monotonic() + seconds_max
-        names: tuple[str, ...] | None = None
+        self._authorizer.text = text
         rows: list[tuple[Any, ...]] = []
         try:
             cursor.execute(text, bindings)
-            try:
-                names = tuple([name for name, _ in cursor.get_description()])
-            except apsw.ExecutionCompleteError:
+            names = self._names
+            if not names:
                 if is_nothing(text):
-                    raise apsw.SQLError("no statement found in the text") from None
+                    raise apsw.SQLError("no statement found in the text")
             else:
-                rows = list(islice(cursor, ROWS_AT_ONCE))
-                if len(rows) == ROWS_AT_ONCE:
-                    rows += self._rest(cursor, rows, bytes_max)
+                if self._authorizer.asked:  # SQLite prepared it again while it began: a table has changed
+                    names = self._names_anew(connection, text, bindings)
+                at_once = VALUES_AT_ONCE // len(names) or 1
+                rows = list(islice(cursor, at_once))
+                if len(rows) == at_once or bytes_max < VALUES_AT_ONCE_BYTES:
+                    rows = list(self._counted(cursor, rows, at_once, bytes_max))
         except Exception as error:
+            cursor.close(True)  # who handles the error holds it with the frames, and what it reads would be locked
             failed = self._failed(error, text, bindings)
             if failed is error:
                 raise
@@ -167,9 +178,11 @@ class Database:
             self._deadline = inf
         return Result(names, rows, connection.total_changes() - before)
 
-    def _rest(self, cursor: apsw.Cursor, first: list[Any], bytes_max: float) -> Iterator[tuple[Any, ...]]:
-        size = rows_bytes(first)
-        while rows := list(islice(cursor, ROWS_AT_ONCE)):
+    def _counted(
+        self, cursor: apsw.Cursor, rows: list[Any], at_once: int, bytes_max: float
+    ) -> Iterator[tuple[Any, ...]]:
+        size = 0
+        while rows:
             size += rows_bytes(rows)
             if size > bytes_max:
                 raise ResultTooLarge(
@@ -181,6 +194,32 @@ class Database:
                     limit=int(bytes_max),
                 )
             yield from rows
+            rows = list(islice(cursor, at_once))
+
+    def _begun(self, cursor: apsw.Cursor, _statement: str, bindings: Any) -> bool:
+        """SQLite has prepared a statement and bound its values, and nothing has run yet."""
+        self._names = _names_of(cursor)
+        self._authorizer.asked = False
+        if type(bindings) is dict and (unknown := bindings.keys() - set(cursor.bindings_names)):
+            known = [name for name in cursor.bindings_names if name is not None]
+            raise WrongValue(
+                what=f"the statement has no parameter :{min(unknown)}",
+                where=self.label,
+                why=f"its parameters are {', '.join(known) or 'none'}",
+                next_step="leave the value out, or use it in the statement",
+            )
+        return True
+
+    def _names_anew(self, connection: apsw.Connection, text: str, bindings: Bindings) -> tuple[str, ...]:
+        def look(cursor: apsw.Cursor, _statement: str, _bindings: Any) -> bool:
+            self._names = _names_of(cursor)
+            return False
+
+        cursor = connection.cursor()
+        cursor.exec_trace = look
+        with suppress(apsw.ExecTraceAbort):
+            cursor.execute(text, bindings, can_cache=False)
+        return self._names
 
     def exec_many(self, text: str, rows: Iterable[Bindings], *, depth: int = 0, seconds_max: float = inf) -> int:
         """Runs one statement for each of `rows`, all or none; gives how many rows of tables were written."""
@@ -193,11 +232,13 @@ class Database:
             self._own("SAVEPOINT many")
             before = connection.total_changes()
             self._deadline = self._pool.monotonic() + seconds_max
+            self._authorizer.text = text
             try:
                 if len(statements_of(text)) != 1 or is_nothing(text):
                     raise apsw.SQLError("exec_many() runs one statement")
                 cursor.executemany(text, rows).fetchall()
             except Exception as error:
+                cursor.close(True)
                 failed = self._failed(error, text, rows)
                 if not failed.object_reset:
                     self._own("ROLLBACK TO many")
@@ -220,37 +261,28 @@ class Database:
         finally:
             self._file.stored = before
 
-    def names_of(self, text: str) -> tuple[str, ...]:
-        """The columns of what the last statement of `text` would give now; nothing is run."""
-        return self._prepared(text, lambda cursor: tuple([name for name, _ in cursor.get_description()]))
-
-    def parameters_of(self, text: str) -> tuple[str, ...]:
-        """The names of the parameters of the last statement of `text`; nothing is run."""
-        return self._prepared(text, lambda cursor: tuple([name for name in cursor.bindings_names if name is not None]))
-
-    def _prepared(self, text: str, look: Callable[[apsw.Cursor], tuple[str, ...]]) -> tuple[str, ...]:
-        seen: tuple[str, ...] = ()
-
-        def note(cursor: apsw.Cursor, _statement: str, _bindings: Any) -> bool:
-            nonlocal seen
-            seen = look(cursor)
-            return False
-
+    def own(self, statement: str, bindings: Bindings = (), *, depth: int | None = None) -> list[tuple[Any, ...]]:
+        """Runs a statement of the runtime's, which may use its tables. depth: as of `exec`; None if it only reads."""
         self._enter()
         try:
-            cursor = (self._cursor or self._open()).connection.cursor()
-            cursor.exec_trace = note
-            # What is wrong with the statement is told when it is run.
-            with suppress(apsw.Error):
-                cursor.execute((statements_of(text) or [""])[-1], None)
-            return seen
+            cursor = self._cursor or self._open()
+            if depth is not None:
+                self._begin(depth)
+            self._authorizer.off = True
+            try:
+                return cursor.connection.execute(statement, bindings, can_cache=False).fetchall()
+            finally:
+                self._authorizer.off = False
         finally:
             self._leave()
 
     # The unit
 
-    def take_changes(self) -> dict[int, bytes] | None:
-        """Commits the unit and gives the pages that it changed, for its entry. What it raises resets the object."""
+    def take_changes(self, *, exists: bool = True) -> dict[int, bytes] | None:
+        """Commits the unit and gives the pages that it changed, for its entry. What it raises resets the object.
+
+        exists: as of `PageFile.take_changes`.
+        """
         if self._connection is None:
             return None
         self._enter()
@@ -266,7 +298,17 @@ class Database:
                     raise failed from None
                 self._unit = False
                 self._savepoints = 0
-            return self._file.take_changes()
+            return self._file.take_changes(exists=exists)
+        finally:
+            self._leave()
+
+    def keep_back(self) -> None:
+        """What the unit wrote is no reason for an entry; it goes along with the first page that is written after it."""
+        self._enter()
+        try:
+            self._own("COMMIT")
+            self._unit, self._savepoints = False, 0
+            self._file.keep_back()
         finally:
             self._leave()
 
@@ -310,7 +352,7 @@ class Database:
     @property
     def idle(self) -> bool:
         """Nothing is lost if the connection is closed: the next statement opens another."""
-        return not (self._unit or self._busy or self._file.size_bytes)
+        return not (self._unit or self._busy or self._file.written)
 
     @property
     def size_bytes(self) -> int:
@@ -322,6 +364,9 @@ class Database:
     def rest(self) -> None:
         """Closes the connection of an idle database."""
         assert self.idle, "a database with a unit was closed"
+        switched = self._authorizer.switched
+        if self._connection is not None and "foreign_keys" in switched:
+            switched["foreign_keys"] = str(self._connection.pragma("foreign_keys"))  # amid a unit it has no effect
         self._disconnect()
 
     def close(self) -> None:
@@ -343,14 +388,19 @@ class Database:
             self._connection = self._pool.connect(self, self._file)
             self._connection.authorizer = self._authorizer
             self._connection.set_progress_handler(self._too_late, PROGRESS_STEPS)
+            for name, value in self._authorizer.switched.items():
+                self._own(f"PRAGMA {name} = {value}")
         self._cursor = self._connection.cursor()
+        self._cursor.exec_trace = self._begun
         return self._cursor
 
     def _disconnect(self) -> None:
         connection, self._connection, self._cursor = self._connection, None, None
-        self._unit, self._savepoints = False, 0
+        self._unit, self._savepoints, self.has_schema = False, 0, False
         if connection is not None:
+            self._busy = True  # closing runs Python, and so may run a finaliser
             connection.close(True)
+            self._busy = False
             self._file.drop()
             self._pool.closed(self)
 
@@ -385,6 +435,10 @@ class Database:
         if not lost and isinstance(error, apsw.IOError | apsw.CorruptError):
             failed.object_reset = failed.object_reset or self._unit
         return failed
+
+
+def _names_of(cursor: apsw.Cursor) -> tuple[str, ...]:
+    return tuple([name for name, _ in cursor.get_description()])
 
 
 def rows_bytes(rows: list[tuple[Any, ...]]) -> int:

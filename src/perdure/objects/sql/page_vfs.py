@@ -33,7 +33,7 @@ class PageVfs(apsw.VFS):
         finally:
             self._opening = None
 
-    def xOpen(self, name: Any, flags: list[int]) -> "OpenPageFile":
+    def xOpen(self, name: Any, flags: list[int]) -> Any:  # apsw's own kind of file would need one beneath
         if self._opening is None or not flags[0] & apsw.SQLITE_OPEN_MAIN_DB:
             raise apsw.CantOpenError("an object has one database and no other file")
         return OpenPageFile(self._opening)

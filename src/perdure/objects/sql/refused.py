@@ -4,7 +4,6 @@ See tests/objects/sql/test_errors.py and tests/mistakes/.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -116,7 +115,9 @@ def _refused(error: apsw.Error, failed: Failed) -> SqlError:
         kind = ConstraintFailed
     elif isinstance(error, apsw.InterruptError):
         kind = SqlInterrupted
-        next_step = "look at EXPLAIN QUERY PLAN for a missing index, or run it on a thread: `await storage.sql.run(...)`"
+        next_step = (
+            "look at EXPLAIN QUERY PLAN for a missing index, or run it on a thread: `await storage.sql.run(...)`"
+        )
     elif str(error).startswith(_NOT_ALLOWED):
         code = "SQLITE_AUTH"
         why, next_step = f"{failed.authorizer.why} (in {_shown(failed.text)})", failed.authorizer.next_step
@@ -140,11 +141,10 @@ def _text_of(error: apsw.Error) -> str:
 
 
 def _code_of(error: apsw.Error) -> str:
-    extended = getattr(error, "extendedresult", None)
-    primary = getattr(error, "result", None)
-    names = apsw.mapping_extended_result_codes, apsw.mapping_result_codes
-    name = names[0].get(extended) or names[1].get(primary) or "SQLITE_ERROR"
-    return str(name)
+    extended: int | None = getattr(error, "extendedresult", None)
+    primary: int | None = getattr(error, "result", None)
+    name = apsw.mapping_extended_result_codes.get(extended or -1) or apsw.mapping_result_codes.get(primary or -1)
+    return str(name or "SQLITE_ERROR")
 
 
 def _offset_of(error: apsw.Error) -> int | None:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from perdure.model.errors import PerdureError, WrongType, WrongValue
+from perdure.model.errors import PerdureError, WrongType
 from perdure.objects.op import Op
 from perdure.objects.sql.cursor import Cursor, Make, Row, Rows, as_row
 from perdure.objects.sql.database import Bindings, Database, Result
 from perdure.objects.sql.off_loop import run_off_loop
+from perdure.objects.sql.schema import bring_up_to_date
 from perdure.objects.sql.statements import only_reads
 from perdure.objects.sql.typed_rows import row_maker
 
@@ -59,6 +60,8 @@ class SqlStorage:
     def exec_many(self, query: str, rows: Iterable[Sequence[SqlValue] | Mapping[str, SqlValue]], /) -> int:
         """Runs one statement for each of `rows`, all of them or none; gives the number of rows written."""
         database = self._database()
+        if type(query) is not str:
+            raise self._no_text(query)
         self._instance.rows.write_sql()
         try:
             depth = self._instance.rows.depth
@@ -80,13 +83,13 @@ class SqlStorage:
 
     def _run(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Op[Cursor[T]]:
         database = self._database()
-        values = self._values(query, bindings, named, database)
-        made = partial(self._cursor, query, database, make)
+        values = self._values(query, bindings, named)
+        made = partial(self._cursor, make)
         return run_off_loop(self._instance, database, query, values, made)
 
     def _exec(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Cursor[T]:
         database = self._database()
-        values = self._values(query, bindings, named, database)
+        values = self._values(query, bindings, named)
         rows = self._instance.rows
         if not only_reads(query) or ";" in query:
             rows.write_sql()
@@ -97,16 +100,22 @@ class SqlStorage:
         except PerdureError as error:
             self._look_at(error)
             raise
-        return self._cursor(query, database, make, result)
+        return self._cursor(make, result)
 
-    def _cursor(self, query: str, database: Database, make: Make[T], result: Result) -> Cursor[T]:
-        names = partial(database.names_of, query) if result.names is None else result.names
-        return Cursor(Rows(names, result.rows, result.written, database.label), make)
+    def _cursor(self, make: Make[T], result: Result) -> Cursor[T]:
+        return Cursor(Rows(result.names, result.rows, result.written, self._instance.label), make)
 
-    def _values(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], database: Database) -> Bindings:
+    def _values(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any]) -> Bindings:
         if type(query) is not str:
             raise self._no_text(query)
-        return self._named(bindings, named, database, query) if named else bindings
+        if named and bindings:
+            raise WrongType(
+                what="the statement was given values in order and by name",
+                where=self._instance.label,
+                why="a statement has `?` or `:name`, and not both",
+                next_step="use one of them",
+            )
+        return named or bindings
 
     def _database(self) -> Database:
         instance = self._instance
@@ -115,32 +124,19 @@ class SqlStorage:
         if database is None:
             database = Database(instance.label, instance.rows.stored_page, instance.home.sql_pool)
             instance.rows.sql = database
+        schema = instance.home.schema
+        if schema is not None and not database.has_schema:
+            bring_up_to_date(schema, instance.rows, database, self)
         return database
+
+    def make_ready(self) -> None:
+        """At the activation, before the constructor: opens the database of a class with a schema and makes what is due."""
+        self._database()
 
     def _look_at(self, error: PerdureError) -> None:
         """SQLite has dropped what the step wrote: the instance knows of writes that never were."""
         if error.object_reset:
             self._instance.break_with(error)
-
-    def _named(
-        self, bindings: tuple[Any, ...], named: dict[str, Any], database: Database, query: str
-    ) -> dict[str, Any]:
-        if bindings:
-            raise WrongType(
-                what="exec() was given values in order and by name",
-                where=self._instance.label,
-                why="a statement has `?` or `:name`, and not both",
-                next_step="use one of them",
-            )
-        unknown = set(named) - set(database.parameters_of(query))
-        if unknown:
-            raise WrongValue(
-                what=f"the statement has no parameter :{min(unknown)}",
-                where=self._instance.label,
-                why=f"its parameters are {', '.join(database.parameters_of(query)) or 'none'}",
-                next_step="leave the value out, or use it in the statement",
-            )
-        return named
 
     def _no_text(self, query: object) -> WrongType:
         return WrongType(

@@ -42,5 +42,8 @@ def only_reads(statement: str) -> bool:
 
 
 def may_be_in_transaction(statement: str) -> bool:
-    """Settings have no effect in a transaction, and VACUUM, which is refused, would be told to be refused for that."""
-    return not statement.lstrip()[:6].lower().startswith(_ALONE)
+    """Settings have no effect in a transaction, and VACUUM, which is refused, would be told to be refused for that.
+
+    Only that of deferred foreign keys is for one: outside, the next statement that reads would end it.
+    """
+    return not statement.lstrip()[:6].lower().startswith(_ALONE) or "defer_foreign_keys" in statement.lower()
