@@ -27,6 +27,7 @@ from perdure.store.crash_point import passes
 from perdure.store.file_system import checksummed_file_system
 from perdure.store.files import Place, open_files
 from perdure.store.sqlite_store import SqliteStore
+from perdure.workers.schema_steps import schema_of
 from perdure.testing.virtual_loop import LoopClock, VirtualLoop
 
 
@@ -183,6 +184,7 @@ class World:
                 report=lambda what, id, error: self.reports.append((what, error)),
                 alarm=_run_alarm if hasattr(cls, "alarm") else None,
                 jitter=lambda: self.jitter,
+                schema=schema_of(cls) if isinstance(cls, type) else None,
             )
         return found
 

@@ -32,6 +32,7 @@ from perdure.objects.event import Event
 from perdure.objects.member import CURRENT, ObjectMember
 from perdure.objects.rows import Rows
 from perdure.objects.sql.pool import SqlPool
+from perdure.objects.sql.schema import Schema
 from perdure.objects.state import State
 from perdure.store.interface import Store
 
@@ -54,6 +55,7 @@ class Home(Protocol):
     report: Callable[[str, ObjectId, BaseException], None]
     sql_pool: SqlPool
     has_alarm: bool
+    schema: Schema | None
 
     def started(self, instance: "Instance") -> None: ...
     def became_idle(self, instance: "Instance") -> None: ...
@@ -206,7 +208,10 @@ class Instance:
         """Constructor, its critical sections, setup(): with the gate closed to all else."""
         deadline: Cancellable | None = None
         try:
-            self.object = self.home.make(State(self))
+            state = State(self)
+            if self.home.schema is not None:
+                state.storage.sql.make_ready()
+            self.object = self.home.make(state)
             if activation.waiting is not None:
                 deadline = self.time_limit(activation, "the constructor")
                 await _turn()
@@ -230,7 +235,7 @@ class Instance:
     def _constructor_failed(self, cause: BaseException) -> ConstructorFailed:
         failed = ConstructorFailed(
             what=f"{self.label} could not be started: {type(cause).__name__}: {cause}",
-            where=f"the constructor or setup() of {self.home.class_name}",
+            where=f"{'schema, ' if self.home.schema is not None else ''}the constructor or setup() of {self.home.class_name}",
             why="what the constructor raises fails every call that waits for the object",
             next_step="mend the cause; the next call runs the constructor again",
         )

@@ -27,6 +27,7 @@ from perdure.objects.event import Event
 from perdure.objects.failing import Failing
 from perdure.objects.instance import Instance
 from perdure.objects.sql.pool import SqlPool
+from perdure.objects.sql.schema import Schema
 from perdure.objects.state import State
 from perdure.store.interface import Store
 
@@ -52,6 +53,7 @@ class Residents:
         report: Report,
         sql_pool: SqlPool | None = None,
         alarm: Handler | None = None,
+        schema: Schema | None = None,
         jitter: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """sql_pool: what this class shares with the others of its process; without one it has its own.
@@ -79,6 +81,7 @@ class Residents:
         self._tick: Cancellable | None = None
         self._closing: Disconnected | None = None
         self._drained: asyncio.Future[None] | None = None
+        self.schema = schema
         self.has_alarm = alarm is not None
         self._alarms = AlarmClock(
             store,

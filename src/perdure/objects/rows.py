@@ -65,7 +65,7 @@ class Savepoint:
 
     __slots__ = ("alarm", "alarm_change", "before", "generation", "record", "size_bytes", "spans_steps")
 
-    def __init__(self, rows: "Rows", spans_steps: bool) -> None:
+    def __init__(self, rows: Rows, spans_steps: bool) -> None:
         unit = rows.open_unit()
         self.before: dict[str, bytes | Absent | None] = {}
         self.generation, self.record, self.size_bytes = rows.generation, rows.record, unit.size_bytes
@@ -341,7 +341,8 @@ class Rows:
         if unit is None:
             return
         try:
-            pages = None if self.sql is None else self.sql.take_changes()
+            exists = self.generation is not None
+            pages = None if self.sql is None else self.sql.take_changes(exists=exists)
             if pages is not None and self.generation is None:
                 self._begin_to_exist()
             written = unit.rows or unit.removed or pages or unit.alarm

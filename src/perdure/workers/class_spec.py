@@ -18,6 +18,7 @@ from perdure.model.limits import Limits
 from perdure.workers.durable_object import DurableObject
 from perdure.workers.entrypoint import WorkerEntrypoint
 from perdure.workers.reserved import OBJECT_HOOKS, RESERVED
+from perdure.workers.schema_steps import schema_of
 from perdure.workers.typed_call import MemberTypes
 
 # What these bases define is the runtime's, not the user's.
@@ -27,7 +28,7 @@ _BASES_WITHOUT_MEMBERS = frozenset({object, Generic, Protocol, DurableObject, Wo
 class ClassSpec:
     """One class of a Worker as its callers may use it."""
 
-    __slots__ = ("_types", "_untyped", "cls", "hooks", "limits", "methods", "name", "properties", "results")
+    __slots__ = ("_types", "_untyped", "cls", "hooks", "limits", "methods", "name", "properties", "results", "schema")
 
     def __init__(self, cls: type[Any], *, hooks: Mapping[str, tuple[str, ...]] = OBJECT_HOOKS) -> None:
         """Raises WrongType for a hook under two spellings, a method with a reserved name, and limits that are none."""
@@ -41,6 +42,7 @@ class ClassSpec:
         self.methods = frozenset(public & methods)
         self.properties = frozenset(name for name in public if _is_property(members[name]))
         self.limits = _limits(cls)
+        self.schema = schema_of(cls)
         self._types = MemberTypes(cls, members, sorted(self.methods | self.properties))
         self._untyped = self.methods.difference(self._types.arguments)
         self.results = self._types.results

@@ -162,6 +162,7 @@ class Worker:
             make=make,
             report=_reporter(class_name),
             sql_pool=self._sql_pool,
+            schema=spec.schema,
             alarm=spec.hooks["alarm"].call if "alarm" in spec.hooks else None,
             jitter=lambda: int.from_bytes(random_bytes(2), "big") / 65_536,
         )

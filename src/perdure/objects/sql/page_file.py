@@ -20,18 +20,21 @@ StoredPage = Callable[[int], bytes | None]
 class PageFile:
     """The pages of one database, by their numbers from 0 on."""
 
-    __slots__ = ("_kept", "_unit", "bytes_max", "full", "size_bytes", "stored")
+    __slots__ = ("_kept", "_kept_back", "_unit", "bytes_max", "full", "size_bytes", "stored", "written")
 
     def __init__(self, stored: StoredPage, *, bytes_max: int) -> None:
         """stored: the newest page that a sealed entry made. bytes_max: of the pages that one unit writes."""
         self.bytes_max = bytes_max
         self.size_bytes = 0
         """Of the pages that the unit has written so far."""
+        self.written = False
+        """There is something to make an entry of."""
         self.full = False
         """The unit was refused a page: it is too large."""
         self.stored = stored
         self._unit: dict[int, bytes] = {}
         self._kept: dict[int, bytes] = {}
+        self._kept_back: dict[int, bytes] | None = None
 
     def page(self, number: int) -> bytes | None:
         page = self._unit.get(number)
@@ -49,10 +52,16 @@ class PageFile:
                 raise apsw.FullError("the unit is too large")
             self.size_bytes += PAGE_BYTES
         self._unit[number] = page
+        self.written = True
+
+    def keep_back(self) -> None:
+        """What was written so far makes no entry by itself: it waits for the next change."""
+        self._kept_back, self.written = dict(self._unit), False
 
     def drop(self) -> None:
         """Forgets what the unit wrote, and all that its connection might remember."""
-        self._unit, self._kept, self.size_bytes, self.full = {}, {}, 0, False
+        self._unit, self._kept, self._kept_back = {}, {}, None
+        self.size_bytes, self.full, self.written = 0, False, False
 
     def truncate(self, pages: int) -> None:
         """Drops what the unit wrote beyond; what is stored there is not looked at, as the header says where the end is."""
@@ -65,19 +74,42 @@ class PageFile:
     def database_bytes(self) -> int:
         return database_bytes(self.page(0))
 
-    def take_changes(self) -> dict[int, bytes] | None:
-        """What the unit changed, for its entry; from now on the next unit writes."""
-        if not self._unit:
+    def take_changes(self, *, exists: bool = True) -> dict[int, bytes] | None:
+        """What the unit changed, for its entry; from now on the next unit writes.
+
+        exists: an entry is made in any case, or there is something that these pages belong to: what was kept back goes too.
+        """
+        unit, self._unit, self.size_bytes, self.written = self._unit, {}, 0, False
+        if not exists and self._kept_back is not None and _is_same(self._kept_back, unit):
+            self._unit, self.size_bytes = self._kept_back, PAGE_BYTES * len(unit)
             return None
-        unit, self._unit, self.size_bytes = self._unit, {}, 0
+        self._kept_back = None
+        changes = {number: change for number, page in unit.items() if (change := self._change_of(number, page))}
+        if changes.keys() == {0} and _without_counts(self._kept.get(0) or self.stored(0)) == _without_counts(unit[0]):
+            return None  # rolled back: SQLite has only counted
+        self._keep(unit)
+        return changes or None
+
+    def _change_of(self, number: int, page: bytes) -> bytes | None:
+        return page_change(self._kept.get(number) or self.stored(number), page)
+
+    def _keep(self, unit: dict[int, bytes]) -> None:
         kept = self._kept
-        changes: dict[int, bytes] = {}
         for number, page in unit.items():
-            before = kept.pop(number, None) or self.stored(number)
-            change = page_change(before, page)
-            if change is not None:
-                changes[number] = change
+            kept.pop(number, None)
             kept[number] = page
         while len(kept) > KEPT_PAGES_MAX:
             del kept[next(iter(kept))]
-        return changes or None
+
+
+def _is_same(before: dict[int, bytes], after: dict[int, bytes]) -> bool:
+    """Whether the pages are the same but for the numbers in the header that count the commits."""
+    return before.keys() == after.keys() and all(
+        before[number] == page if number else _without_counts(before[0]) == _without_counts(page)
+        for number, page in after.items()
+    )
+
+
+def _without_counts(first_page: bytes | None) -> bytes | None:
+    """Page 0 without its change counter, and the copy of it that says when the size was right."""
+    return first_page and first_page[:24] + first_page[28:92] + first_page[96:]
