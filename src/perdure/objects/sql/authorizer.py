@@ -12,7 +12,7 @@ import apsw
 RESERVED_PREFIXES: Final = ("_cf_", "_perdure_")
 """Names of tables that are the runtime's own; in any case of letters."""
 
-_FUNCTIONS: Final = frozenset(
+_FUNCTION_NAMES: Final = (
     # Core
     "abs changes char coalesce concat concat_ws format glob hex ifnull if iif instr last_insert_rowid length like likelihood"
     " likely lower ltrim nullif octet_length printf quote random randomblob replace round rtrim sign soundex substr"
@@ -35,10 +35,15 @@ _FUNCTIONS: Final = frozenset(
     # SQLite's own, behind ALTER TABLE and the like
     " sqlite_rename_column sqlite_rename_table sqlite_rename_test sqlite_rename_quotefix sqlite_drop_column"
     " sqlite_fail sqlite_add_constraint sqlite_drop_constraint sqlite_find_constraint"
-    .split()
-)  # fmt: skip
+)
+_FUNCTIONS: Final = frozenset(_FUNCTION_NAMES.split())
 
 _VIRTUAL_TABLES: Final = frozenset({"fts5", "fts5vocab", "rtree", "rtree_i32"})
+
+_TABLES_WITHOUT_CREATE: Final = frozenset({
+    "carray", "dbstat", "fts3tokenize", "sqlite_dbpage", "sqlite_stmt",
+})  # fmt: skip
+"""Virtual tables that are there by themselves, and show more than an object's data."""
 
 _PRAGMAS_WITHOUT: Final = frozenset({"data_version", "page_size", "page_count", "freelist_count", "table_list"})
 _PRAGMAS_SWITCHED: Final = frozenset({
@@ -53,7 +58,7 @@ _PRAGMAS_KEPT: Final = _PRAGMAS_SWITCHED - {"defer_foreign_keys"}
 """Those that hold longer than a unit."""
 _SWITCH: Final = re.compile(r"(?i)['\"]?(true|false|yes|no|on|off|0|1)['\"]?")
 
-_GAP: Final = r"(?:\s|--[^\n]*\n|/\*.*?\*/)"
+_GAP: Final = r"(?:[\s\ufeff]|--[^\n]*\n|/\*.*?\*/)"
 _RENAMED_TO_RESERVED: Final = re.compile(
     rf"(?is)\brename{_GAP}+to{_GAP}*[\"'`\[]?((?:{'|'.join(RESERVED_PREFIXES)})\w*)"
 )
@@ -68,13 +73,13 @@ _TEMPORARY: Final = frozenset({
 })  # fmt: skip
 _NAMED_FIRST: Final = frozenset({
     apsw.SQLITE_CREATE_TABLE, apsw.SQLITE_CREATE_VIEW, apsw.SQLITE_DROP_TABLE, apsw.SQLITE_DROP_VIEW,
-    apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE, apsw.SQLITE_READ, apsw.SQLITE_ANALYZE,
+    apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE, apsw.SQLITE_READ,
 })  # fmt: skip
 _NAMED_BOTH: Final = frozenset({
     apsw.SQLITE_CREATE_INDEX, apsw.SQLITE_CREATE_TRIGGER, apsw.SQLITE_DROP_INDEX, apsw.SQLITE_DROP_TRIGGER,
     apsw.SQLITE_ALTER_TABLE, apsw.SQLITE_CREATE_VTABLE, apsw.SQLITE_DROP_VTABLE,
 })  # fmt: skip
-_ALWAYS: Final = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE, apsw.SQLITE_REINDEX})
+_ALWAYS: Final = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE, apsw.SQLITE_REINDEX, apsw.SQLITE_ANALYZE})
 
 
 class Authorizer:
@@ -108,7 +113,8 @@ class Authorizer:
         return apsw.SQLITE_DENY
 
     def _refusal(self, action: int, first: str, second: str, database: str | None) -> tuple[str, str] | None:
-        if action in _TEMPORARY:
+        # To alter a table SQLite looks at what is temporary, and would change it, too.
+        if action in _TEMPORARY or (database == "temp" and action not in (apsw.SQLITE_READ, apsw.SQLITE_UPDATE)):
             return "an object has no temporary tables, views, triggers or indexes", "make an ordinary one and drop it"
         if action == apsw.SQLITE_ALTER_TABLE and (renamed := _RENAMED_TO_RESERVED.search(self.text)):
             return _reserved(renamed[1])
@@ -133,6 +139,8 @@ def _of_name(first: str, second: str, action: int) -> tuple[str, str] | None:
     for name in (first, second):
         if name.lower().startswith(RESERVED_PREFIXES):
             return _reserved(name)
+    if action == apsw.SQLITE_READ and first.lower() in _TABLES_WITHOUT_CREATE:
+        return f"the virtual table {first} is not allowed", "leave it out"
     if action == apsw.SQLITE_CREATE_VTABLE and second.lower() not in _VIRTUAL_TABLES:
         return f"the virtual table module {second} is not allowed", "there are fts5, fts5vocab, rtree and rtree_i32"
     return None

@@ -71,4 +71,3 @@ def run_off_loop(
     ticket = instance.gate.take_ticket(outer.section.effective(), ahead=True)
     start_task(run(), member, ticket=ticket)
     return op
-

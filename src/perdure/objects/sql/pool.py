@@ -77,9 +77,9 @@ class SqlPool:
     def _make_room(self) -> None:
         if len(self._open) < self._open_max:
             return
-        for database in list(self._open):
-            if database.idle:
-                database.rest()
+        for database in [database for database in self._open if database.idle]:
+            database.rest()
+            if len(self._open) < self._open_max:
                 return
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from perdure.model.limits import UNIT_BYTES_MAX
 from perdure.objects.sql.authorizer import Authorizer
 
 _SHOWN_CHARACTERS: Final = 200
-_NOT_ALLOWED: Final = ("not authorized", "access to ")
+_NOT_ALLOWED: Final = ("not authorized", "access to ", "authorization denied")
 _BAD_BINDING: Final = re.compile(r"argument #(\d+): type (.+)")
 _COUNTS: Final = re.compile(r"uses (\d+) and there are (\d+) supplied")
 
@@ -94,6 +94,19 @@ def _explained(error: Exception, failed: Failed) -> PerdureError:
                 where=failed.where,
                 next_step="store bytes, or value.encode(errors='surrogatepass')",
             )
+        case UnicodeDecodeError():
+            return WrongValue(
+                what=f"the statement gives text that is not UTF-8: {error.object!r:.100}",
+                where=failed.where,
+                why=_shown(failed.text),
+                next_step="read it as bytes: CAST(column AS BLOB)",
+            )
+        case BufferError():
+            return WrongValue(
+                what=f"a value does not give its bytes: {error}",
+                where=failed.where,
+                next_step="store bytes(value)",
+            )
         case KeyError():
             return WrongValue(
                 what=f"the statement has a parameter :{error.args[0]} and no such value was given",
@@ -123,6 +136,8 @@ def _refused(error: apsw.Error, failed: Failed) -> SqlError:
         why, next_step = f"{failed.authorizer.why} (in {_shown(failed.text)})", failed.authorizer.next_step
     if failed.lost:
         why = f"{why}; SQLite rolled back all that the step wrote, so the object was reset"
+        if not isinstance(error, apsw.InterruptError):
+            next_step = "let a conflict only ABORT, which undoes its statement alone, and do the step again"
     return kind(
         what=f"{_text_of(error)}: {code}" + (f" at offset {offset}" if offset is not None else ""),
         where=failed.where,
@@ -177,7 +192,7 @@ def _wrong_type(error: TypeError, failed: Failed) -> WrongType:
             why=_shown(failed.text),
             next_step="give None, int, float, str, bool or bytes for each parameter",
         )
-    place, name = int(found[1]), found[2]
+    place, name = int(found[1]), found[2].rpartition(".")[2]
     if name in ("tuple", "list"):
         next_step = "give the values one by one: exec(query, a, b) or exec(query, *values)"
     elif name == "dict":

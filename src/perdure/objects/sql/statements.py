@@ -8,7 +8,7 @@ from typing import Final
 
 import apsw
 
-_NOTHING: Final = re.compile(r"(?s)(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*\Z")
+_NOTHING: Final = re.compile(r"(?s)(?:[\s\ufeff]|;|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*\Z")
 _READING: Final = ("select", "values", "explain")
 _ALONE: Final = ("pragma", "vacuum")
 

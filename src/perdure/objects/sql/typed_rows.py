@@ -38,7 +38,12 @@ def _by_place(type_: Any, bools: set[Any], path: str, _names: tuple[str, ...], v
 
 
 def _by_name(
-    type_: Any, bools: set[Any], in_order: tuple[str, ...] | None, path: str, names: tuple[str, ...], values: tuple[Any, ...]
+    type_: Any,
+    bools: set[Any],
+    in_order: tuple[str, ...] | None,
+    path: str,
+    names: tuple[str, ...],
+    values: tuple[Any, ...],
 ) -> Any:
     row = dict(zip(names, values, strict=True))
     for name in bools:
