@@ -136,8 +136,10 @@ def _refused(error: apsw.Error, failed: Failed) -> SqlError:
         why, next_step = f"{failed.authorizer.why} (in {_shown(failed.text)})", failed.authorizer.next_step
     if failed.lost:
         why = f"{why}; SQLite rolled back all that the step wrote, so the object was reset"
-        if not isinstance(error, apsw.InterruptError):
+        if kind is ConstraintFailed:
             next_step = "let a conflict only ABORT, which undoes its statement alone, and do the step again"
+        elif kind is SqlError:
+            next_step = "do the step again"
     return kind(
         what=f"{_text_of(error)}: {code}" + (f" at offset {offset}" if offset is not None else ""),
         where=failed.where,
