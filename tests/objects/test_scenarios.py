@@ -1,11 +1,11 @@
-"""The numbered acceptance scenarios of the runtime's specification that concern gates, units and key-value storage."""
+"""The numbered acceptance scenarios of the runtime's specification that concern gates, units, keys and SQL."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
 
-from perdure.model.errors import ConstructorFailed, NestedTooDeep, ObjectReset, TimeLimitExceeded
+from perdure.model.errors import ConstraintFailed, ConstructorFailed, NestedTooDeep, ObjectReset, TimeLimitExceeded
 from perdure.model.limits import Limits
 from tests.objects.world import World, settle
 
@@ -23,6 +23,32 @@ class Plain:
 
     def put(self, key, value):
         self.kv.put(key, value)
+
+
+class Table(Plain):
+    """An object with an SQL table beside its keys."""
+
+    def __init__(self, ctx):
+        super().__init__(ctx)
+        self.sql = ctx.storage.sql
+        self.sql.exec("CREATE TABLE IF NOT EXISTS t (v UNIQUE)")
+
+    def insert(self, value):
+        self.sql.exec("INSERT INTO t VALUES (?)", value)
+
+    def values(self):
+        return [value for (value,) in self.sql.exec("SELECT v FROM t ORDER BY v").raw()]
+
+    def stored(self):
+        """All of it: keys and rows."""
+        return dict(self.kv.list()), self.values()
+
+
+async def stored_after_a_reset(handle):
+    """What the next instance finds."""
+    with pytest.raises(ObjectReset):
+        await handle.call(lambda self: self.ctx.abort("look"))
+    return await handle.call("stored")
 
 
 def test_scenario_01_a_slow_constructor_runs_once_and_every_call_sees_it_finished_in_order(world: World):
@@ -359,28 +385,55 @@ def test_scenario_17_a_refused_write_that_is_caught_leaves_the_others_of_the_ste
     assert world.run(scenario) == {"a": 1, "e": 5}
 
 
+def test_scenario_17_a_unique_violation_that_is_caught_leaves_the_others_of_the_step(world: World):
+    class Caught(Table):
+        def write(self):
+            self.kv.put("a", 1)
+            self.insert("first")
+            with pytest.raises(ConstraintFailed, match="UNIQUE"):
+                self.insert("first")
+            with pytest.raises(ConstraintFailed, match="UNIQUE"):
+                self.sql.exec_many("INSERT INTO t VALUES (?)", [("many",), ("first",)])
+            self.insert("second")
+            self.kv.put("e", 5)
+
+    async def scenario():
+        caught = await world.get(Caught)
+        await caught.call("write")
+        return await stored_after_a_reset(caught)
+
+    assert world.run(scenario) == ({"a": 1, "e": 5}, ["first", "second"])
+
+
 def test_scenario_18_a_transaction_sync_that_raises_undoes_only_its_block(world: World):
-    class Inner(Plain):
+    class Inner(Table):
         def write(self):
             self.kv.put("outer", 1)
+            self.insert("outer")
             with pytest.raises(ValueError, match="inner"), self.storage.transaction_sync():
                 self.kv.put("inner", 2)
                 self.kv.put("outer", 9)
+                self.insert("inner")
+                self.sql.exec("UPDATE t SET v = 'changed' WHERE v = 'outer'")
+                self.sql.exec("CREATE TABLE made (a)")
                 raise ValueError("inner")
+            with pytest.raises(Exception, match="no such table"):
+                self.sql.exec("SELECT * FROM made")
 
     async def scenario():
         inner = await world.get(Inner)
         await inner.call("write")
-        return await inner.call(lambda self: dict(self.kv.list()))
+        return await stored_after_a_reset(inner)
 
-    assert world.run(scenario) == {"outer": 1}
+    assert world.run(scenario) == ({"outer": 1}, ["outer"])
 
 
 @pytest.mark.parametrize("form", ["body", "async with"])
 def test_scenario_19_a_transaction_that_raises_leaves_what_was_written_before_it(world: World, form):
-    class Money(Plain):
+    class Money(Table):
         async def write(self):
             self.kv.put("x", 1)
+            self.insert("x")
             if form == "body":
                 await self.storage.transaction(self.body)
             else:
@@ -389,37 +442,94 @@ def test_scenario_19_a_transaction_that_raises_leaves_what_was_written_before_it
 
         async def body(self, txn):
             txn.put("x", 2)
+            self.insert("y")
             await asyncio.sleep(1)
             self.kv.put("y", 3)
+            self.sql.exec("DELETE FROM t WHERE v = 'x'")
             raise LookupError("no")
 
     async def scenario():
         money = await world.get(Money)
         with pytest.raises(LookupError, match="no"):
             await money.call("write")
-        return await money.call(lambda self: dict(self.kv.list()))
+        alive = money.instance
+        told = await money.call("stored")
+        assert money.instance is alive
+        assert await stored_after_a_reset(money) == told
+        return told
 
-    assert world.run(scenario) == {"x": 1}
+    assert world.run(scenario) == ({"x": 1}, ["x"])
 
 
 def test_scenario_20_when_the_outer_transaction_rolls_back_the_committed_inner_is_gone(world: World):
-    class Nested(Plain):
+    class Nested(Table):
         async def write(self):
             with pytest.raises(KeyError):
                 async with self.storage.transaction():
                     self.kv.put("outer", 1)
+                    self.insert("outer")
                     async with self.storage.transaction():
                         await asyncio.sleep(0.1)
                         self.kv.put("inner", 2)
+                        self.insert("inner")
+                    with self.storage.transaction_sync():
+                        self.insert("sync")
                     assert self.kv.get("inner") == 2
+                    assert self.values() == ["inner", "outer", "sync"]
                     raise KeyError("out")
 
     async def scenario():
         nested = await world.get(Nested)
         await nested.call("write")
-        return await nested.call(lambda self: dict(self.kv.list()))
+        assert await nested.call("stored") == ({}, [])
+        return await stored_after_a_reset(nested)
 
-    assert world.run(scenario) == {}
+    assert world.run(scenario) == ({}, [])
+
+
+@pytest.mark.parametrize("inside", ["step", "transaction_sync", "transaction"])
+def test_scenario_22_a_deferred_foreign_key_that_is_left_violated_resets_the_object_and_undoes_the_step(
+    world: World, inside
+):
+    class Orders(Table):
+        def __init__(self, ctx):
+            super().__init__(ctx)
+            self.sql.exec("CREATE TABLE IF NOT EXISTS line (t REFERENCES t (v) DEFERRABLE INITIALLY DEFERRED)")
+
+        async def write(self):
+            self.kv.put("a", 1)
+            self.insert("kept by nobody")
+            if inside == "step":
+                self.add_line()
+            elif inside == "transaction_sync":
+                with self.storage.transaction_sync():
+                    self.add_line()  # its end does not look
+                self.insert("still running")
+            else:
+                async with self.storage.transaction():
+                    self.add_line()
+
+        def add_line(self):
+            self.kv.put("b", 2)
+            self.sql.exec("INSERT INTO line VALUES ('nothing there')")
+
+        def mend(self):
+            self.sql.exec("INSERT INTO line VALUES ('later')")
+            self.insert("later")
+
+    async def scenario():
+        orders = await world.get(Orders)
+        await orders.call("stored")
+        with pytest.raises(Exception, match="FOREIGN KEY") as told:
+            await orders.call("write")
+        assert told.value.object_reset
+        before = await orders.call("stored")
+        await orders.call("mend")
+        return before, await stored_after_a_reset(orders)
+
+    # A transaction that spans steps first ends the step before it: that is a unit of its own.
+    kept = ({"a": 1}, ["kept by nobody"]) if inside == "transaction" else ({}, [])
+    assert world.run(scenario) == (kept, (kept[0], sorted([*kept[1], "later"])))
 
 
 KEYS = ["", "a", "ab", "b", "b1", "b2", "é", "￿", "😀", "😀b"]
@@ -478,6 +588,46 @@ def _write_rest(self, check):
     check(self)
 
 
+def test_scenario_24_after_delete_all_everything_is_gone_a_cursor_stays_valid_and_the_next_write_works(world: World):
+    class Full(Table):
+        def alarm(self, info):
+            raise AssertionError("it was deleted")
+
+        async def fill(self):
+            self.kv.put("a", 1)
+            self.insert("row")
+            self.storage.set_alarm(timedelta(hours=1))
+
+        async def wipe(self):
+            self.insert("of this step")
+            cursor = self.sql.exec("SELECT v FROM t ORDER BY v").raw()
+            first = next(cursor)
+            await self.storage.delete_all()
+            gone = dict(self.kv.list()), self.sql.exec("SELECT name FROM sqlite_schema").to_list()
+            return first, list(cursor), gone, await self.storage.get_alarm(), self.sql.database_size
+
+        def write_again(self):
+            self.sql.exec("CREATE TABLE t (v UNIQUE)")
+            self.insert("new")
+            self.kv.put("b", 2)
+
+    async def scenario():
+        full = await world.get(Full)
+        await full.call("fill")
+        generation = world.store_of(full).record(full.id.raw).generation
+        wiped = await full.call("wipe")
+        record = world.store_of(full).record(full.id.raw)
+        await full.call("write_again")
+        assert world.store_of(full).record(full.id.raw).generation > generation
+        await asyncio.sleep(2 * 3600)
+        return wiped, record, await full.call("stored")
+
+    wiped, record, after = world.run(scenario)
+    assert wiped == (("of this step",), [("row",)], ({}, []), None, 0)
+    assert record is None
+    assert after == ({"b": 2}, ["new"])
+
+
 def test_scenario_25_an_object_that_only_reads_leaves_nothing_behind(world: World):
     async def scenario():
         reader = await world.get(Plain)
@@ -528,3 +678,13 @@ def test_a_class_may_choose_its_own_limit_for_critical_sections(world: World):
         return world.loop.time()
 
     assert world.run(scenario) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**63 - 1, -(2**63)])
+def test_scenario_42_an_int_of_64_bits_is_exact_through_sql(world: World, number):
+    async def scenario():
+        table = await world.get(Table)
+        await table.call("insert", number)
+        return await stored_after_a_reset(table)
+
+    assert world.run(scenario) == ({}, [number])
