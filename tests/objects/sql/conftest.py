@@ -23,6 +23,10 @@ def inside(world: World) -> Inside:
 
     What a step raises is raised here as it was.
     """
+    return inside_of(world)
+
+
+def inside_of(world: World) -> Inside:
 
     def inside(*steps: Step, limits: Limits | None = None) -> Any:
         told: list[Any] = []

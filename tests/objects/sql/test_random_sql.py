@@ -191,6 +191,7 @@ class Run:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
+        self.turns = 0
         self.chance = random.Random(seed)
         self.statement = Statements(self.chance)
         self.world = World(folder)
@@ -215,6 +216,7 @@ class Run:
     # What happens
 
     def turn(self) -> None:
+        self.turns += 1
         object = self.chance.choice(self.objects)
         what: dict[Callable[[Object], None], int] = {
             self.run_statement: 60,
@@ -239,6 +241,8 @@ class Run:
         missing = [name for name in TABLES if name not in there]
         if missing and self.chance.random() < 0.8:
             text, values = MAKING[missing[0]], ()
+        if object.depth and text in (MAKING["notes"], "DROP TABLE IF EXISTS notes"):
+            return  # SQLite's own: one that is made in a savepoint which is rolled back makes the commit a "logic error"
         object.rows.write_sql()
         self.both(
             object,
@@ -311,17 +315,8 @@ class Run:
             object.model.db.execute(f"RELEASE d{object.depth}")
 
     def seal(self, object: Object) -> None:
-        if object.depth:
-            return
-        try:
+        if not object.depth:
             object.rows.seal()
-        except PerdureError as error:
-            # SQLite's own: a full-text table that was made in a savepoint which is rolled back cannot be committed.
-            assert error.object_reset
-            with pytest.raises(apsw.SQLError, match="logic error"):
-                object.model.seal(0)
-            self.reset(object)
-        else:
             object.model.seal(object.rows.written_position)
 
     def pass_time(self, _object: Object) -> None:
@@ -422,21 +417,21 @@ def dump(query: Callable[[str], list[Any]]) -> Iterator[tuple[str, list[Any]]]:
     schema = query("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name")
     yield "schema", schema
     for kind, name, _, _ in schema:
-        if kind == "table":
+        # Inside, a full-text index depends on when it was flushed, which savepoints do; so do statistics of its tables.
+        if kind == "table" and not name.startswith(("notes_", "sqlite_stat")):
             yield name, query(f'SELECT * FROM "{name}"')
         if name == "notes":
             yield "gate", query("SELECT rowid FROM notes WHERE notes MATCH 'gate OR é😀' ORDER BY rank, rowid")
 
 
 def run(folder: Path, seed: int) -> None:
-    turn = 0
+    made = Run(folder, seed)
     try:
-        made = Run(folder, seed)
-        for turn in range(TURNS):
+        for _ in range(TURNS):
             made.turn()
         made.finish()
     except BaseException as error:
-        error.add_note(f"seed {seed}, turn {turn}")
+        error.add_note(f"seed {seed}, turn {made.turns}")
         raise
 
 
