@@ -203,3 +203,26 @@ def test_while_a_database_is_closed_nothing_enters_it(shelf: Shelf, monkeypatch:
 
     assert "while a statement of the same object runs" in str(from_inside[0])
     assert shelf.rows("SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_database_that_is_opened_amid_the_opening_of_another_gets_its_own_file(monkeypatch: pytest.MonkeyPatch):
+    """As a finaliser does that uses the SQL of its object, when the collector runs just then."""
+    outer = Shelf()
+    inner = Shelf(outer.pool)
+    for n, shelf in enumerate((outer, inner)):
+        shelf.exec("CREATE TABLE t (n); INSERT INTO t VALUES (?)", n)
+        shelf.seal()
+        shelf.reset()
+    full_path = PageVfs.xFullPathname
+    read: list[list[tuple[object, ...]]] = []
+
+    def finaliser(self: PageVfs, name: str) -> str:
+        if not read:
+            read.append([])
+            read[0] = inner.rows("SELECT n FROM t")
+        return full_path(self, name)
+
+    monkeypatch.setattr(PageVfs, "xFullPathname", finaliser)
+
+    assert outer.rows("SELECT n FROM t") == [(0,)]
+    assert read == [[(1,)]]

@@ -27,11 +27,11 @@ class PageVfs(apsw.VFS):
         super().__init__(self.name, "")
 
     def connect(self, file: PageFile, *, statements_cached: int) -> apsw.Connection:
-        self._opening = file
+        before, self._opening = self._opening, file  # opening runs Python, and so may run a finaliser that opens another
         try:
             return apsw.Connection("object", vfs=self.name, statementcachesize=statements_cached)
         finally:
-            self._opening = None
+            self._opening = before
 
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # apsw's own kind of file would need one beneath
         if self._opening is None or not flags[0] & apsw.SQLITE_OPEN_MAIN_DB:

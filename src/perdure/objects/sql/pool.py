@@ -77,10 +77,11 @@ class SqlPool:
     def _make_room(self) -> None:
         if len(self._open) < self._open_max:
             return
-        for database in [database for database in self._open if database.idle]:
-            database.rest()
+        for database in list(self._open):
             if len(self._open) < self._open_max:
                 return
+            if database.idle:
+                database.rest()
 
     def close(self) -> None:
         """Waits for the threads: what they ran for was reset, and has been interrupted. Blocks for some milliseconds."""
