@@ -313,8 +313,18 @@ def test_the_same_by_name(inside: Inside):
 def test_text_that_is_no_unicode_and_bytes_with_gaps_are_refused(shelf: Shelf):
     with pytest.raises(WrongValue, match="lone surrogate"):
         shelf.exec("SELECT ?", "\ud800")
+    with pytest.raises(WrongValue, match="lone surrogate"):
+        shelf.exec("SELECT '\ud800'")
     with pytest.raises(WrongValue, match="bytes"):
         shelf.exec("SELECT ?", memoryview(b"abcdef")[::2])
+
+
+@pytest.mark.parametrize("text", ["SELECT 1\0", "SELECT 1; \0 SELECT 2", "\0"])
+def test_a_statement_with_a_nul_is_refused(inside: Inside, text):
+    with pytest.raises(WrongValue, match="NUL"):
+        inside(lambda storage: storage.sql.exec(text))
+    with pytest.raises(WrongValue, match="NUL"):
+        inside(lambda storage: storage.sql.exec_many(text, []))
 
 
 def test_text_in_the_database_that_is_no_unicode_is_told_with_the_way_to_read_it(shelf: Shelf):

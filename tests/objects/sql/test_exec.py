@@ -111,6 +111,8 @@ class Name(str):
         (5, (5, "integer")),
         (Colour.RED, (3, "integer")),
         (0.5, (0.5, "real")),
+        (float("inf"), (float("inf"), "real")),
+        (float("nan"), (None, "null")),
         ("é😀\0x", ("é😀\0x", "text")),
         (Name("n"), ("n", "text")),
         (b"\0\xff", (b"\0\xff", "blob")),

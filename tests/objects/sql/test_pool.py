@@ -52,6 +52,24 @@ def test_what_an_object_with_a_closed_database_takes_is_little():
     assert not any(shelf.database._file._kept for shelf in more[:-2])
 
 
+def test_what_was_bound_to_a_statement_is_not_kept_with_it():
+    """SQLite keeps a copy of the values of a statement that is kept for the next time."""
+    shelf = Shelf()
+    shelf.exec("CREATE TABLE t (a)")
+    shelf.seal()
+    before = apsw.memory_used()
+
+    for n in range(20):
+        shelf.exec(f"SELECT length(?), length(?) AS m{n}", "x" * 2_000, b"x" * 2_000)
+    for n in range(4):
+        shelf.exec(f"SELECT length(?) AS n{n}", b"x" * 1_000_000)
+        shelf.database.exec(f"SELECT length(:a) AS n{n}", {"a": "x" * 1_000_000})
+        shelf.database.exec_many(f"UPDATE t SET a = ? WHERE a = 'n{n}'", [(b"x" * 1_000_000,)])
+    shelf.seal()
+
+    assert apsw.memory_used() - before < 400_000
+
+
 def test_the_one_that_was_not_used_for_longest_is_closed():
     shared = pool(2)
     old, used, new = Shelf(shared), Shelf(shared), Shelf(shared)

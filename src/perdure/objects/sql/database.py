@@ -33,6 +33,9 @@ DATABASE_PAGES_MAX = 10_000_000_000 // 4096
 
 STATEMENTS_CACHED = 32
 
+BOUND_BYTES_KEPT = 4096
+"""Of values: a statement that is kept keeps those of its last run, too, 128 KiB an open database."""
+
 VALUES_AT_ONCE = 31
 """Values that are fetched before their size is looked at: of 2 MiB each, they stay below 64 MiB."""
 
@@ -156,7 +159,7 @@ class Database:
         self._authorizer.text = text
         rows: list[tuple[Any, ...]] = []
         try:
-            cursor.execute(text, bindings)
+            cursor.execute(text, bindings, can_cache=_bytes_of(bindings) < BOUND_BYTES_KEPT)
             names = self._names
             if not names:
                 if is_nothing(text):
@@ -236,7 +239,7 @@ class Database:
             try:
                 if len(statements_of(text)) != 1 or is_nothing(text):
                     raise apsw.SQLError("exec_many() runs one statement")
-                cursor.executemany(text, rows).fetchall()
+                cursor.executemany(text, rows, can_cache=False).fetchall()
             except Exception as error:
                 cursor.close(True)
                 failed = self._failed(error, text, rows)
@@ -439,6 +442,16 @@ class Database:
 
 def _names_of(cursor: apsw.Cursor) -> tuple[str, ...]:
     return tuple([name for name, _ in cursor.get_description()])
+
+
+def _bytes_of(bindings: Bindings) -> int:
+    size = 0
+    for value in bindings.values() if type(bindings) is dict else bindings:
+        if isinstance(value, str | bytes | bytearray):
+            size += len(value)
+        elif isinstance(value, memoryview):
+            size += value.nbytes
+    return size
 
 
 def rows_bytes(rows: list[tuple[Any, ...]]) -> int:

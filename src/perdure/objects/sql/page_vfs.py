@@ -27,7 +27,8 @@ class PageVfs(apsw.VFS):
         super().__init__(self.name, "")
 
     def connect(self, file: PageFile, *, statements_cached: int) -> apsw.Connection:
-        before, self._opening = self._opening, file  # opening runs Python, and so may run a finaliser that opens another
+        # Opening runs Python, and so may run a finaliser that opens another.
+        before, self._opening = self._opening, file
         try:
             return apsw.Connection("object", vfs=self.name, statementcachesize=statements_cached)
         finally:

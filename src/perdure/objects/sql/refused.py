@@ -90,7 +90,7 @@ def _explained(error: Exception, failed: Failed) -> PerdureError:
             )
         case UnicodeEncodeError():
             return WrongValue(
-                what="a str among the values is not valid Unicode: it holds a lone surrogate",
+                what="the statement or a str among its values is not valid Unicode: it holds a lone surrogate",
                 where=failed.where,
                 next_step="store bytes, or value.encode(errors='surrogatepass')",
             )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from perdure.model.errors import PerdureError, WrongType
+from perdure.model.errors import PerdureError, WrongType, WrongValue
 from perdure.objects.op import Op
 from perdure.objects.sql.cursor import Cursor, Make, Row, Rows, as_row
 from perdure.objects.sql.database import Bindings, Database, Result
@@ -60,8 +60,7 @@ class SqlStorage:
     def exec_many(self, query: str, rows: Iterable[Sequence[SqlValue] | Mapping[str, SqlValue]], /) -> int:
         """Runs one statement for each of `rows`, all of them or none; gives the number of rows written."""
         database = self._database()
-        if type(query) is not str:
-            raise self._no_text(query)
+        self._check(query)
         self._instance.rows.write_sql()
         try:
             depth = self._instance.rows.depth
@@ -106,8 +105,7 @@ class SqlStorage:
         return Cursor(Rows(result.names, result.rows, result.written, self._instance.label), make)
 
     def _values(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any]) -> Bindings:
-        if type(query) is not str:
-            raise self._no_text(query)
+        self._check(query)
         if named and bindings:
             raise WrongType(
                 what="the statement was given values in order and by name",
@@ -138,12 +136,19 @@ class SqlStorage:
         if error.object_reset:
             self._instance.break_with(error)
 
-    def _no_text(self, query: object) -> WrongType:
-        return WrongType(
-            what=f"a statement of SQL must be a str, not {type(query).__name__}",
-            where=self._instance.label,
-            next_step='write exec("SELECT ...", value, ...)',
-        )
+    def _check(self, query: object) -> None:
+        if type(query) is not str:
+            raise WrongType(
+                what=f"a statement of SQL must be a str, not {type(query).__name__}",
+                where=self._instance.label,
+                next_step='write exec("SELECT ...", value, ...)',
+            )
+        if "\0" in query:
+            raise WrongValue(
+                what="a statement of SQL holds a NUL character",
+                where=self._instance.label,
+                next_step="give the text as a value: exec('SELECT ?', text)",
+            )
 
     # Cloudflare's name
     databaseSize = database_size
