@@ -1,6 +1,6 @@
 """`ctx.storage.sql`: the object's own SQL database, a private SQLite in the store.
 
-What a step writes here is part of its unit, with its keys and its alarm (API-27). See tests/objects/sql/test_sql_storage.py.
+What a step writes here is part of its unit, with its keys and its alarm (API-27). See tests/objects/sql/test_exec.py.
 """
 
 from __future__ import annotations
