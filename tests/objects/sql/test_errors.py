@@ -130,6 +130,31 @@ def test_what_rolls_back_all_that_the_step_wrote_resets_the_object(shelf: Shelf,
     assert "what the step wrote before it stays" not in str(error)
 
 
+def test_a_deferred_constraint_that_is_still_broken_when_the_step_ends_says_so(shelf: Shelf):
+    shelf.exec("CREATE TABLE a (id INTEGER PRIMARY KEY)")
+    shelf.exec("CREATE TABLE b (a REFERENCES a DEFERRABLE INITIALLY DEFERRED); INSERT INTO b VALUES (5)")
+
+    with pytest.raises(ConstraintFailed) as raised:
+        shelf.seal()
+
+    assert raised.value.object_reset
+    assert str(raised.value) == (
+        "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT_FOREIGNKEY (Room/x): what the step wrote could not be committed"
+        " when it ended: all of it was dropped, and the object was reset; let the step end with whole data: `PRAGMA"
+        " foreign_key_check` shows the rows that are not"
+    )
+
+
+def test_many_rows_that_take_too_long_reset_the_object(shelf: Shelf):
+    shelf.exec("CREATE TABLE t (a)")
+    slow = COUNTING.format(10**9) + "INSERT INTO t SELECT i + ? FROM c"
+
+    with pytest.raises(SqlInterrupted) as raised:
+        shelf.database.exec_many(slow, [(1,), (2,)], seconds_max=0.02)
+
+    assert raised.value.object_reset
+
+
 def test_a_read_that_takes_too_long_is_interrupted_and_undoes_nothing(shelf: Shelf):
     shelf.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
 

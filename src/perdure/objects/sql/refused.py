@@ -134,7 +134,12 @@ def _refused(error: apsw.Error, failed: Failed) -> SqlError:
     elif str(error).startswith(_NOT_ALLOWED):
         code = "SQLITE_AUTH"
         why, next_step = f"{failed.authorizer.why} (in {_shown(failed.text)})", failed.authorizer.next_step
-    if failed.lost:
+    if failed.text == "COMMIT" and code != "SQLITE_AUTH":
+        why = "what the step wrote could not be committed when it ended: all of it was dropped, and the object was reset"
+        next_step = "do the step again"
+        if kind is ConstraintFailed:
+            next_step = "let the step end with whole data: `PRAGMA foreign_key_check` shows the rows that are not"
+    elif failed.lost:
         why = f"{why}; SQLite rolled back all that the step wrote, so the object was reset"
         if kind is ConstraintFailed:
             next_step = "let a conflict only ABORT, which undoes its statement alone, and do the step again"
