@@ -95,6 +95,7 @@ class Database:
         "_cursor",
         "_deadline",
         "_file",
+        "_lent",
         "_names",
         "_pool",
         "_savepoints",
@@ -115,6 +116,8 @@ class Database:
         """A transaction of SQLite's is open."""
         self._savepoints = 0
         self._busy = False
+        self._lent = False
+        """To a thread: the loop neither uses nor closes the connection."""
         self._closed = False
         self._deadline = inf
         self.has_schema = False
@@ -176,7 +179,10 @@ class Database:
             failed = self._failed(error, text, bindings)
             if failed is error:
                 raise
-            raise failed from None  # it says all that SQLite said
+            try:
+                raise failed from None  # it says all that SQLite said
+            finally:
+                del failed  # its traceback holds this frame: no cycle is left behind
         finally:
             self._deadline = inf
         return Result(names, rows, connection.total_changes() - before)
@@ -248,7 +254,10 @@ class Database:
                     self._own("RELEASE many")
                 if failed is error:
                     raise
-                raise failed from None
+                try:
+                    raise failed from None
+                finally:
+                    del failed  # its traceback holds this frame: no cycle is left behind
             finally:
                 self._deadline = inf
             self._own("RELEASE many")
@@ -256,13 +265,31 @@ class Database:
         finally:
             self._leave()
 
+    def lend(self) -> None:
+        """To a thread, for one `exec_elsewhere`, until `take_back`. The loop alone opens and closes connections."""
+        self._enter()
+        try:
+            if self._cursor is None:
+                self._open()
+            self._lent = True
+        finally:
+            self._leave()
+
     def exec_elsewhere(self, text: str, bindings: Bindings, *, depth: int, stored: StoredPage) -> Result:
         """As `exec`, without its bounds, on a thread that is not the loop's. stored: the pages for that thread."""
+        if self._closed:
+            raise self._was_closed()
         before, self._file.stored = self._file.stored, stored
         try:
             return self.exec(text, bindings, depth=depth)
         finally:
             self._file.stored = before
+
+    def take_back(self) -> None:
+        """The thread is done with it, or never began."""
+        self._lent = False
+        if self._closed:
+            self._disconnect()
 
     def own(self, statement: str, bindings: Bindings = (), *, depth: int | None = None) -> list[tuple[Any, ...]]:
         """Runs a statement of the runtime's, which may use its tables. depth: as of `exec`; None if it only reads."""
@@ -355,7 +382,7 @@ class Database:
     @property
     def idle(self) -> bool:
         """Nothing is lost if the connection is closed: the next statement opens another."""
-        return not (self._unit or self._busy or self._file.written)
+        return not (self._unit or self._busy or self._lent or self._file.written)
 
     @property
     def size_bytes(self) -> int:
@@ -375,18 +402,21 @@ class Database:
     def close(self) -> None:
         """The instance is over: what its unit wrote is dropped. A statement that runs this very moment is stopped first."""
         self._closed = True
-        if not self._busy:
+        if not (self._busy or self._lent):
             self._disconnect()
         elif self._connection is not None:
             self._connection.interrupt()
 
+    def _was_closed(self) -> StorageBusy:
+        return StorageBusy(
+            what="the object's database was closed while it was used",
+            where=self.label,
+            next_step="use no storage after `ctx.abort()`",
+        )
+
     def _open(self) -> apsw.Cursor:
         if self._closed:
-            raise StorageBusy(
-                what="the object's database was closed while it was used",
-                where=self.label,
-                next_step="use no storage after `ctx.abort()`",
-            )
+            raise self._was_closed()
         if self._connection is None:
             self._connection = self._pool.connect(self, self._file)
             self._connection.authorizer = self._authorizer
@@ -408,7 +438,8 @@ class Database:
             self._pool.closed(self)
 
     def _too_late(self) -> bool:
-        return self._pool.monotonic() > self._deadline
+        # Closed: an interrupt that comes before a statement begins is lost.
+        return self._closed or self._pool.monotonic() > self._deadline
 
     def _enter(self) -> None:
         if self._busy:
@@ -423,7 +454,7 @@ class Database:
 
     def _leave(self) -> None:
         self._busy = False
-        if self._closed:
+        if self._closed and not self._lent:
             self._disconnect()
 
     def _failed(self, error: Exception, text: str, bindings: Any) -> PerdureError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from perdure.model.errors import AwaitInTransaction
@@ -23,9 +24,12 @@ T = TypeVar("T")
 
 
 def run_off_loop(
-    instance: Instance, database: Database, query: str, bindings: Bindings, made: Callable[[Result], T]
+    instance: Instance, opened: Callable[[], Database], query: str, bindings: Bindings, made: Callable[[Result], T]
 ) -> Op[T]:
-    """Starts it when the running step ends; the Op has what `made` makes of the result."""
+    """Starts it when the running step ends; the Op has what `made` makes of the result.
+
+    opened: gives the object's database, which is not asked before: the rest of the step may be a delete_all().
+    """
     outer = member_in_step(instance, "sql.run()")
     if instance.rows.in_transaction_sync:
         raise AwaitInTransaction(
@@ -41,18 +45,20 @@ def run_off_loop(
         gate, rows = instance.gate, instance.rows
         section = gate.open_section(member.section)
         member.section = section
-        if rows.savepoints is None:
-            instance.seal()
-        stored, close = rows.pages_elsewhere()
-
-        def job() -> Result:
-            try:
-                return database.exec_elsewhere(query, bindings, depth=rows.depth, stored=stored)
-            finally:
-                close()
-
         try:
-            result = await asyncio.wrap_future(instance.home.sql_pool.threads.submit(job))
+            database = opened()
+            if rows.savepoints is None:
+                instance.seal()
+            stored, close = rows.pages_elsewhere()
+            depth = rows.depth
+
+            def job() -> Result:
+                try:
+                    return database.exec_elsewhere(query, bindings, depth=depth, stored=stored)
+                finally:
+                    close()
+
+            result = await _on_a_thread(instance, database, job)
             rows.write_sql()
             op.resolve(made(result))
         except GeneratorExit:
@@ -71,3 +77,35 @@ def run_off_loop(
     ticket = instance.gate.take_ticket(outer.section.effective(), ahead=True)
     start_task(run(), member, ticket=ticket)
     return op
+
+
+def _on_a_thread(instance: Instance, database: Database, job: Callable[[], Result]) -> asyncio.Future[Result]:
+    """Lends the database for the job. A reset lets go of the result at once, and the database comes back all the same."""
+    loop = instance.home.loop
+    waiting: asyncio.Future[Result] = loop.create_future()
+
+    def over(result: Result | None, error: BaseException | None) -> None:
+        database.take_back()
+        if waiting.done():
+            return
+        if error is not None:
+            waiting.set_exception(error)
+        elif result is not None:
+            waiting.set_result(result)
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = job()
+        except BaseException as error:
+            failed = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits, and nobody uses the database
+            loop.call_soon_threadsafe(over, result, failed)
+
+    database.lend()
+    try:
+        instance.home.sql_pool.threads.submit(run)
+    except BaseException:
+        database.take_back()
+        raise
+    return waiting

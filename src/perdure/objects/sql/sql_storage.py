@@ -81,10 +81,9 @@ class SqlStorage:
         return self._run(query, bindings, named, row_maker(type_, f"run_as({_name(type_)})"))
 
     def _run(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Op[Cursor[T]]:
-        database = self._database()
         values = self._values(query, bindings, named)
         made = partial(self._cursor, make)
-        return run_off_loop(self._instance, database, query, values, made)
+        return run_off_loop(self._instance, self._database, query, values, made)
 
     def _exec(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Cursor[T]:
         database = self._database()

@@ -1,6 +1,6 @@
 """A text of SQL as its statements, and what kind of statement one is: enough to run them one after the other.
 
-SQLite parses; here it is only seen where a statement ends and whether it may write. See tests/objects/sql/test_exec.py.
+SQLite parses; here it is only seen where a statement ends and whether it may write. See tests/objects/sql/test_statements.py.
 """
 
 import re
@@ -9,6 +9,10 @@ from typing import Final
 import apsw
 
 _NOTHING: Final = re.compile(r"(?s)(?:[\s\ufeff]|;|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*\Z")
+_QUOTED_OR_SEMICOLON: Final = re.compile(
+    r"""(?s)'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|;"""
+)
+"""SQLite is asked only about semicolons that are no part of a text: of a long one with many it would take seconds."""
 _READING: Final = ("select", "values", "explain")
 _ALONE: Final = ("pragma", "vacuum")
 
@@ -18,10 +22,10 @@ def statements_of(text: str) -> list[str]:
     if ";" not in text.rstrip("; \t\r\n"):
         return [text]
     statements: list[str] = []
-    start = at = 0
-    while (at := text.find(";", at)) >= 0:
-        at += 1
-        if apsw.complete(text[start:at]):
+    start = 0
+    for found in _QUOTED_OR_SEMICOLON.finditer(text):
+        at = found.end()
+        if found[0] == ";" and apsw.complete(text[start:at]):
             if not is_nothing(text[start:at]):
                 statements.append(text[start:at])
             start = at
