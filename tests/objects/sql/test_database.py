@@ -153,3 +153,72 @@ def test_after_delete_all_nothing_of_the_database_is_remembered(inside: Inside):
         ).one()
 
     assert inside(make, delete, look) == ([("u",)], {"a": 3})
+
+
+LARGE = (
+    "CREATE TABLE large (a); INSERT INTO large VALUES (zeroblob(2000000)); INSERT INTO large VALUES (zeroblob(2000000))"
+)
+
+
+@pytest.mark.parametrize("text", ["CREATE TABLE t (a)", LARGE], ids=["small", "larger than SQLite's cache"])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_step_of_which_all_was_rolled_back_stores_nothing(world: World, exists: bool, text: str):
+    async def scenario() -> Any:
+        handle = await world.get(HasStorage)
+        if exists:
+            await handle.call(lambda self: self.storage.sql.exec("CREATE TABLE before (a)").rows_written)
+
+        async def roll_back(self: HasStorage) -> None:
+            for _ in range(2):
+                with pytest.raises(LookupError), self.storage.transaction_sync():
+                    self.storage.sql.exec(text)
+                    with self.storage.transaction_sync():
+                        self.storage.sql.exec("CREATE TABLE u (a)")
+                    raise LookupError
+            with pytest.raises(LookupError):
+                async with self.storage.transaction():
+                    self.storage.sql.exec(text)
+                    raise LookupError
+
+        await settle()
+        entries = world.store_of(handle).counters().entries
+        await handle.call(roll_back)
+        await settle()
+        store = world.store_of(handle)
+        idle = handle.instance.rows.sql.idle  # type: ignore[union-attr]
+        return store.record(handle.id.raw) is not None, store.counters().entries - entries, idle
+
+    assert world.run(scenario) == (exists, 0, True)
+
+
+def test_what_was_written_around_a_savepoint_that_is_rolled_back_stays(shelf: Shelf):
+    shelf.exec("CREATE TABLE t (a)", depth=1)
+    shelf.database.release(0)
+    shelf.exec("INSERT INTO t VALUES (1)", depth=1)
+    shelf.database.roll_back(0)
+    shelf.exec("INSERT INTO t VALUES (2)", depth=1)
+    shelf.database.roll_back(0)
+    shelf.exec("INSERT INTO t VALUES (3)")
+    shelf.exec("INSERT INTO t VALUES (4)", depth=2)
+    shelf.database.roll_back(1)
+    shelf.database.release(0)
+    shelf.exec("INSERT INTO t VALUES (5)", depth=1)
+    shelf.database.roll_back(0)
+    shelf.seal()
+    shelf.reset()
+
+    assert shelf.rows("SELECT a FROM t") == [(3,)]
+
+
+def test_what_was_kept_back_outlives_a_rollback_of_all_that_followed(shelf: Shelf):
+    shelf.exec("CREATE TABLE t (a)")
+    shelf.database.keep_back()
+    shelf.exec("INSERT INTO t VALUES (1)", depth=1)
+    shelf.database.roll_back(0)
+    assert shelf.database.take_changes(exists=False) is None
+
+    shelf.exec("INSERT INTO t VALUES (2)")
+    shelf.seal()
+    shelf.reset()
+
+    assert shelf.rows("SELECT a FROM t") == [(2,)]

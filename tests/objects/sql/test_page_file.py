@@ -31,7 +31,7 @@ def test_a_page_that_the_unit_wrote_hides_the_stored_one_and_the_store_does_not_
 
 
 def test_what_is_taken_are_the_blocks_that_differ_from_what_was_stored():
-    stored = {3: FULL_OF_A}
+    stored = {0: FULL_OF_A, 3: FULL_OF_A}
     file = PageFile(stored.get, bytes_max=NO_BOUND)
     after = with_byte(FULL_OF_A, 1000, b"!")
     file.write(3, after)

@@ -99,6 +99,7 @@ class Database:
         "_names",
         "_pool",
         "_savepoints",
+        "_starts_inside",
         "_unit",
         "has_schema",
         "label",
@@ -115,6 +116,8 @@ class Database:
         self._unit = False
         """A transaction of SQLite's is open."""
         self._savepoints = 0
+        self._starts_inside = False
+        """All that the unit wrote is in its outermost savepoint."""
         self._busy = False
         self._lent = False
         """To a thread: the loop neither uses nor closes the connection."""
@@ -346,11 +349,21 @@ class Database:
         """The savepoints above `depth` are over, and what was written since belongs to what is around them."""
         if self._savepoints > depth:
             self._end_savepoints(depth, ("RELEASE",))
+            self._starts_inside = self._starts_inside and depth > 0
 
     def roll_back(self, depth: int) -> None:
         """What was written since the savepoint above `depth` was begun is undone."""
-        if self._savepoints > depth:
+        if self._savepoints <= depth:
+            return
+        if depth or not self._starts_inside:
             self._end_savepoints(depth, ("ROLLBACK TO", "RELEASE"))
+            return
+        self._enter()  # the commit of nothing would be a change of the database's header
+        try:
+            self._own("ROLLBACK")
+            self._unit, self._savepoints = False, 0
+        finally:
+            self._leave()
 
     def _end_savepoints(self, depth: int, verbs: tuple[str, ...]) -> None:
         self._enter()
@@ -364,7 +377,8 @@ class Database:
     def _begin(self, depth: int) -> None:
         if not self._unit:
             self._own("BEGIN")
-            self._unit = True
+            self._unit = self._starts_inside = True
+        self._starts_inside = self._starts_inside and depth > 0
         while self._savepoints < depth:
             self._own(f"SAVEPOINT s{self._savepoints}")
             self._savepoints += 1

@@ -79,6 +79,8 @@ class PageFile:
 
         exists: an entry is made in any case, or there is something that these pages belong to: what was kept back goes too.
         """
+        if self._unit:
+            self.truncate(self.database_bytes // PAGE_BYTES)  # SQLite leaves what it wrote early and rolled back
         unit, self._unit, self.size_bytes, self.written = self._unit, {}, 0, False
         if not exists and self._kept_back is not None and _is_same(self._kept_back, unit):
             self._unit, self.size_bytes = self._kept_back, PAGE_BYTES * len(unit)
