@@ -34,19 +34,28 @@ GROUPS = {
     "Workers": ["WorkerEntrypoint", "ExecutionContext", "Env", "Secret"],
     "Reaching objects": ["Namespace", "Stub", "stub_of", "Remote", "Op"],
     "Storage": ["Storage", "SyncKv", "Transaction", "Keys", "Value"],
+    "SQL": ["SqlStorage", "Cursor", "Row", "SqlValue", "SchemaStep"],
+    "Alarms": ["AlarmInfo", "When"],
     "Requests and responses": ["Request", "Response", "Headers", "HeadersInit", "Query", "FormData", "File", "Body"],
     "In your own program": ["open", "Opening", "Runtime", "Objects", "asgi", "ASGIApp", "LogContext"],
     "Time": ["now", "monotonic"],
     "Values of JavaScript": ["Map", "Undefined", "UNDEFINED"],
 }
 # Hooks that are declared, and that nothing calls yet.
-LATER_HOOKS = {"alarm", "scheduled", "websocket_message", "websocket_close", "websocket_error"}
+LATER_HOOKS = {"scheduled", "websocket_message", "websocket_close", "websocket_error"}
 # Parameters likewise.
-LATER_PARAMETERS = {("abort", "retry_alarm"), ("Response", "web_socket")}
+LATER_PARAMETERS = {("Response", "web_socket")}
 # What Python keeps no docstring of: aliases of types, attributes and hooks that are only annotated; and a few plain properties.
 ABOUT = {
     "ASGIApp": "An application as an ASGI server calls it.",
     "Body": "What may be the body of a request or a response: text, bytes, a form, an asynchronous iterable, or None.",
+    "DurableObject.alarm": (
+        "Yours to define, `async` or not, with `info`, an AlarmInfo: runs when the object's alarm is due. Alias: `on_alarm`."
+    ),
+    "DurableObject.schema": (
+        "Yours to set: the steps that make the object's tables, as SQL or as functions that take `sql`, or a folder of `*.sql`"
+        " files (API-43)."
+    ),
     "DurableObject.ctx": "The object's state: its id, its storage, its critical sections.",
     "DurableObject.env": "The Worker's bindings and variables.",
     "DurableObject.fetch": "Yours to define, `async` or not, with `request`: answers a request that the object was sent.",
@@ -72,6 +81,9 @@ ABOUT = {
     "Response.redirected": "Whether a redirect led to it.",
     "Response.status": "The status code.",
     "Response.status_text": "The words behind the status code.",
+    "SchemaStep": "One step of a schema: text of SQL, or a function that takes `sql`.",
+    "SqlValue": "What SQL stores: None, int, float, str, bytes; bool as 0 and 1.",
+    "When": "An aware datetime, or a timedelta from now.",
     "State.storage": "What the object keeps.",
     "Stub.id": "The id of the object.",
     "UNDEFINED": "JavaScript's `undefined`, in data that came from there.",

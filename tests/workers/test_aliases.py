@@ -1,5 +1,6 @@
 """Every name of Cloudflare's that exists by now is called, and does what the table "Aliases" of the specification says."""
 
+import asyncio
 import logging
 
 import pytest
@@ -25,6 +26,36 @@ SOURCE = """
             await storage.deleteAll()
             said.append(await storage.list())
             return said
+
+        async def sql(self):
+            sql = self.ctx.storage.sql
+            sql.exec("create table t(a, b)")
+            cursor = sql.exec("insert into t values(1, 2), (3, 4) returning a, b")
+            said = [cursor.columnNames, cursor.rowsRead, cursor.rowsWritten]
+            step = cursor.next()
+            said += [step.done, step.value, cursor.toArray(), cursor.next().done]
+            return [*said, sql.databaseSize > 0]
+
+        async def alarms(self):
+            storage = self.ctx.storage
+            said = [await storage.getAlarm()]
+            await storage.setAlarm(4_000_000_000_000)
+            said.append(await storage.getAlarm())
+            async with storage.transaction() as txn:
+                txn.deleteAlarm()
+                said.append(await txn.getAlarm())
+                txn.setAlarm(4_100_000_000_000)
+            said.append(await storage.getAlarm())
+            await storage.deleteAlarm()
+            said.append(await storage.getAlarm())
+            await storage.setAlarm(1)
+            return said
+
+        async def alarm(self, info):
+            self.ctx.storage.kv.put("info", [info.isRetry, info.retryCount, info.scheduledTime > 1_000_000])
+
+        def info(self):
+            return self.ctx.storage.kv.get("info")
 
         async def state(self):
             said = []
@@ -92,6 +123,23 @@ def test_object_id(world):
 def test_storage(world):
     async def scenario(worker, rooms):
         assert await rooms["a"].storage() == [1, {"a": 1, "b": 2}, {}]
+
+    with_rooms(world, scenario)
+
+
+def test_sql(world):
+    async def scenario(worker, ns):
+        assert await ns["a"].sql() == [("a", "b"), 2, 2, False, {"a": 1, "b": 2}, [{"a": 3, "b": 4}], True, True]
+
+    with_rooms(world, scenario)
+
+
+def test_alarms(world):
+    async def scenario(worker, ns):
+        assert await ns["a"].alarms() == [None, 4_000_000_000_000, None, 4_100_000_000_000, None]
+        while (info := await ns["a"].info()) is None:
+            await asyncio.sleep(0)
+        assert info == [False, 0, True]
 
     with_rooms(world, scenario)
 

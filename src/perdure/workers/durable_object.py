@@ -14,6 +14,10 @@ from typing_extensions import TypeVar
 from perdure.model.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from perdure.objects.sql.schema import SchemaStep
     from perdure.workers.state import State
 
 E = TypeVar("E", default=Any)
@@ -28,6 +32,8 @@ class DurableObject(Generic[E]):
 
     limits: ClassVar[Limits]
     """`limits = Limits(...)` changes the defaults for the class (API-44)."""
+    schema: ClassVar[Sequence[SchemaStep] | PathLike[str]]
+    """`schema = [...]`: steps that each object makes once, in order; or a folder of `*.sql` files (API-43)."""
     ctx: State
     env: E
 

@@ -52,7 +52,16 @@ class SqlInterrupted(SqlError, TimeoutError):
 
 
 class NotOneRow(PerdureError, ValueError):
-    """`Cursor.one()` found no row, or more than one. `first()` takes the first or None, `to_list()` all."""
+    """`Cursor.one()` found no row, or more than one. `first()` takes the first or None, `to_list()` all.
+
+    `rows` is how many were left: 0, or 2 for more than one.
+    """
+
+    rows: int
+
+    def __init__(self, *, what: str, where: str = "", why: str = "", next_step: str = "", rows: int) -> None:
+        self.rows = rows
+        super().__init__(what=what, where=where, why=why, next_step=next_step)
 
 
 class ResultTooLarge(TooLarge):
@@ -76,5 +85,12 @@ class StorageBusy(PerdureError, RuntimeError):
 class SchemaMismatch(PerdureError):
     """What an object has applied of its class's `schema` is not the beginning of what the class lists now.
 
-    An applied step was changed, moved or removed. Put it back as it was, and add a step that changes what it made.
+    An applied step was changed, moved or removed. Put it back as it was, and add a step that changes what it made. `step`
+    is the place in the list at which they part, from 0 on.
     """
+
+    step: int
+
+    def __init__(self, *, what: str, where: str = "", why: str = "", next_step: str = "", step: int) -> None:
+        self.step = step
+        super().__init__(what=what, where=where, why=why, next_step=next_step)

@@ -84,6 +84,7 @@ class Cursor(Generic[T]):
                 what=f"one() found {left:,} rows" if left else "one() found no row",
                 where=self._rows.where,
                 next_step="use first() for one or None, to_list() for all, or add LIMIT 1",
+                rows=min(left, 2),
             )
         return next(self)
 

@@ -69,6 +69,7 @@ class Schema:
                     where=label,
                     why="a newer version of the class made steps that this one does not know",
                     next_step="put the missing steps back, or restore the object to a time before them",
+                    step=number,
                 )
             if known_as != self._known_as[number]:
                 raise SchemaMismatch(
@@ -76,6 +77,7 @@ class Schema:
                     where=label,
                     why=f"it is now {self.steps[number].shown}; a step is made once for each object and never again",
                     next_step="put it back as it was, and add a step at the end that changes what it made",
+                    step=number,
                 )
         return self.steps[len(applied) :]
 
