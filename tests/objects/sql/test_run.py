@@ -452,15 +452,17 @@ def test_closing_without_time_stops_it_and_its_thread(world: World, monkeypatch:
     assert world.run(scenario) == ["kept"]
 
 
-@pytest.mark.parametrize("way", ["exec", "exec_many"])
+@pytest.mark.parametrize("way", ["exec", "exec_many", "run"])
 def test_a_statement_that_fails_leaves_nothing_for_the_garbage_collector(world: World, way):
     class Room(Table):
-        def fail(self):
+        async def fail(self):
             with contextlib.suppress(SqlError):
                 if way == "exec":
                     self.sql.exec("SELECT * FROM missing")
-                else:
+                elif way == "exec_many":
                     self.sql.exec_many("INSERT INTO missing VALUES (?)", [(1,)])
+                else:
+                    await self.sql.run("SELECT * FROM missing")
 
     async def scenario():
         room = await world.get(Room)

@@ -41,7 +41,7 @@ def run_off_loop(
     op: Op[T] = Op()
     member = outer.child()
 
-    async def run() -> None:
+    async def run(op: Op[T]) -> None:
         gate, rows = instance.gate, instance.rows
         section = gate.open_section(member.section)
         member.section = section
@@ -58,9 +58,9 @@ def run_off_loop(
                 finally:
                     close()
 
-            result = await _on_a_thread(instance, database, job)
+            outcome = await _on_a_thread(instance, database, job)
             rows.write_sql()
-            op.resolve(made(result))
+            op.resolve(made(outcome.take()))
         except GeneratorExit:
             raise  # a reset: who waits for the result has ended with this instance
         except BaseException as error:
@@ -68,6 +68,7 @@ def run_off_loop(
             if getattr(error, "object_reset", False):
                 instance.break_with(error)
             op.reject(error, told=instance.gate.broken is not None)
+            del op  # the error's traceback holds this frame: no cycle is left behind
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -75,32 +76,48 @@ def run_off_loop(
             member.section = section.effective()
 
     ticket = instance.gate.take_ticket(outer.section.effective(), ahead=True)
-    start_task(run(), member, ticket=ticket)
+    start_task(run(op), member, ticket=ticket)
     return op
 
 
-def _on_a_thread(instance: Instance, database: Database, job: Callable[[], Result]) -> asyncio.Future[Result]:
+class _Outcome:
+    """Of a job on a thread. Whoever takes it has it alone, for the traceback of an error holds all who waited for it."""
+
+    __slots__ = ("_error", "_result")
+
+    def __init__(self, job: Callable[[], Result]) -> None:
+        self._result: Result | None = None
+        self._error: BaseException | None = None
+        try:
+            self._result = job()
+        except BaseException as error:
+            self._error = error
+
+    def take(self) -> Result:
+        result, error, self._result, self._error = self._result, self._error, None, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
+        assert result is not None
+        return result
+
+
+def _on_a_thread(instance: Instance, database: Database, job: Callable[[], Result]) -> asyncio.Future[_Outcome]:
     """Lends the database for the job. A reset lets go of the result at once, and the database comes back all the same."""
     loop = instance.home.loop
-    waiting: asyncio.Future[Result] = loop.create_future()
+    waiting: asyncio.Future[_Outcome] = loop.create_future()
 
-    def over(result: Result | None, error: BaseException | None) -> None:
+    def over(outcome: _Outcome) -> None:
         database.take_back()
-        if waiting.done():
-            return
-        if error is not None:
-            waiting.set_exception(error)
-        elif result is not None:
-            waiting.set_result(result)
+        if not waiting.done():
+            waiting.set_result(outcome)
 
     def run() -> None:
-        result, failed = None, None
-        try:
-            result = job()
-        except BaseException as error:
-            failed = error
+        outcome = _Outcome(job)
         with suppress(RuntimeError):  # the loop is closed: nobody waits, and nobody uses the database
-            loop.call_soon_threadsafe(over, result, failed)
+            loop.call_soon_threadsafe(over, outcome)
 
     database.lend()
     try:
