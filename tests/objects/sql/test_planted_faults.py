@@ -4,6 +4,7 @@ The faults are planted into the classes that production runs. What they let happ
 ended the runtime's transaction, a process that crashed, half of a step stored, reads of what never was.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from perdure.objects.sql import database, sql_storage
 from perdure.objects.sql.database import Database
 from perdure.objects.sql.page_file import PageFile
 from perdure.objects.sql.refused import Failed
-from tests.objects.sql import test_database
+from tests.objects.sql import test_database, test_run
 from tests.objects.sql.conftest import inside_of
 from tests.objects.sql.shelf import Shelf
 from tests.objects.world import World
@@ -66,6 +67,23 @@ def the_connection_outlives_the_instance(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Rows, "_drop_sql", drop)
 
 
+def a_thread_opens_its_connection(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Database, "lend", lambda self: setattr(self, "_lent", True))
+
+
+def what_a_thread_has_is_closed_for_want_of_room(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Database, "idle", property(lambda self: not (self._unit or self._busy or self._file.written)))
+
+
+def with_threads(checker: Callable[[World, pytest.MonkeyPatch], None]) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        world.loop_factory = asyncio.new_event_loop
+        with pytest.MonkeyPatch.context() as patch:
+            checker(world, patch)
+
+    return check
+
+
 FAULTS: list[tuple[Fault, Callable[[World], None]]] = [
     (
         own_statements_are_cached,
@@ -94,6 +112,18 @@ FAULTS: list[tuple[Fault, Callable[[World], None]]] = [
     (
         the_connection_outlives_the_instance,
         lambda world: test_database.test_after_delete_all_nothing_of_the_database_is_remembered(inside_of(world)),
+    ),
+    (
+        a_thread_opens_its_connection,
+        with_threads(test_run.test_connections_are_opened_and_closed_on_the_loop_alone),
+    ),
+    (
+        what_a_thread_has_is_closed_for_want_of_room,
+        with_threads(
+            lambda world, patch: test_run.test_a_database_that_is_lent_to_a_thread_is_not_closed_for_want_of_room(
+                world, test_run.Stop(patch, "exec_elsewhere")
+            )
+        ),
     ),
 ]
 

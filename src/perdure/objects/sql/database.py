@@ -7,6 +7,7 @@ Must stay true, and each is left out by a planted fault that a test catches (tes
 3. After every failed statement it is asked whether SQLite ended the transaction by itself; then the unit is lost.
 4. What is written is private to the unit until a sealed entry carries it.
 5. The connection is closed whenever the object is reset or its group failed: its cache holds what never was.
+6. The loop alone opens and closes connections, and closes none that a thread has.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
