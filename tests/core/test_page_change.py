@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from perdure.core.page_change import BLOCK_BYTES, PAGE_BYTES, changed_page, is_whole, page_change
+from perdure.core.page_change import BLOCK_BYTES, PAGE_BYTES, changed_page, is_whole, merged_change, page_change
 
 ZEROS = bytes(PAGE_BYTES)
 
@@ -89,3 +89,30 @@ def test_a_whole_page_makes_older_changes_without_effect():
 def test_no_change_gives_the_page_or_its_absence():
     assert changed_page(None, []) is None
     assert changed_page(ZEROS, []) == ZEROS
+
+
+@given(histories, edits)
+def test_changes_merged_into_one_do_what_they_did_one_after_the_other(history, start):
+    before = page = edited(ZEROS, start)
+    made = []
+    for edit in history:
+        after = edited(page, edit)
+        change = page_change(page, after)
+        page = after
+        if change is not None:
+            made.append(change)
+            if not made[1:] and len(edit) > 4:
+                made.append(after)  # a whole page on the way
+
+    if made:
+        assert changed_page(before, [merged_change(made)]) == changed_page(before, made)
+
+
+def test_changes_of_every_block_merge_into_a_whole_page():
+    halves = [bytes(PAGE_BYTES // 2) + b"x" * (PAGE_BYTES // 2), b"x" * PAGE_BYTES]
+    first, second = page_change(ZEROS, halves[0]), page_change(halves[0], halves[1])
+
+    merged = merged_change([first, second])
+
+    assert merged == halves[1]
+    assert is_whole(merged)

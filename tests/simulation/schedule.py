@@ -195,7 +195,10 @@ class _Tables:
 
     def generations(self) -> set[int]:
         """Of rows that are to stay."""
-        statement = "SELECT DISTINCT generation FROM kv WHERE generation NOT IN (SELECT generation FROM retired)"
+        statement = (
+            "SELECT DISTINCT generation FROM kv"
+            " WHERE generation NOT IN (SELECT generation FROM retired UNION SELECT generation FROM kept)"
+        )
         return {generation for (generation,) in self._database.execute(statement)}
 
 

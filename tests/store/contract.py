@@ -335,6 +335,45 @@ class StoreContract:
 
         run(scenario, again)
 
+    # The past
+
+    def test_an_object_goes_back_to_a_pin_and_from_there_to_where_it_was(self, run):
+        async def scenario(store: Store) -> None:
+            places = []
+            for n in (1, 2):
+                store.append(Entry(A, NOW_MS + n, 1, {"k": b"%d" % n}, ObjectRecord(1, "a", NOW_MS), pin=True))
+                places.append(store.pinned_place(A))
+            store.append(Entry(A, NOW_MS + 3, 1, {"k": b"3"}, pin=True, restore=places[0]))
+            places.append(store.pinned_place(A))
+            asked = store.place_to_restore(A), store.place_to_restore(B)
+            await store.restore(A)
+            there = store.get(1, "k")
+            store.append(Entry(A, NOW_MS + 4, 1, {}, restore=places[2]))
+            await store.restore(A)
+
+            assert places == sorted({*places}) and all(map(store.place_kept, places))
+            assert asked == (places[0], None)
+            assert (there, store.get(1, "k")) == (b"1", b"3")
+            assert store.place_to_restore(A) is None
+
+        run(scenario)
+
+    def test_an_object_goes_back_after_closing_and_opening(self, run):
+        async def scenario(store: Store) -> None:
+            store.append(Entry(A, NOW_MS, 1, {"k": b"1"}, ObjectRecord(1, "a", NOW_MS), pin=True))
+            place = store.pinned_place(A)
+            store.append(Entry(A, NOW_MS, 0, {}, None, True, retires=1))
+            store.append(Entry(A, NOW_MS, 0, {}, pin=True, restore=place))
+
+        async def again(store: Store) -> None:
+            gone = store.record(A)
+            await store.restore(A)
+
+            assert (gone, store.record(A)) == (None, ObjectRecord(1, "a", NOW_MS))
+            assert store.get(1, "k") == b"1"
+
+        run(scenario, again)
+
     # Bounds and the end
 
     def test_a_unit_over_64_mib_is_refused_before_any_effect(self, run):

@@ -19,6 +19,7 @@ import apsw
 from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.migrations import MigrationPlan
 from perdure.core.page_change import PAGE_BYTES, page_change
+from perdure.store import undo_keeping, undo_reading, upkeep
 from perdure.store.committer import CommitterPool
 from perdure.store.crash_point import CrashPoint
 from perdure.store.data_folder import DataFolder
@@ -72,7 +73,7 @@ class Child:
         self.pages: dict[bytes, bytes] = {}
         self.count = 0
 
-    def unit(self, object: bytes, *, fresh: bool = False) -> "asyncio.Future[bool]":
+    def unit(self, object: bytes, *, fresh: bool = False, pin: bool = False) -> "asyncio.Future[bool]":
         self.count += 1
         record, retires = None, None
         if fresh or object not in self.generations:
@@ -86,13 +87,14 @@ class Child:
         self.pages[object] = page
         entry = Entry(
             object,
-            0,
+            self.store._clock.now_ms(),
             self.generations[object],
             dict.fromkeys("abc", value),
             record,
             retires=retires,
             pages=dict.fromkeys(PAGES, change) if change is not None else None,
             alarm=AlarmChange(Alarm(self.count, self.count)),
+            pin=pin,
         )
         self.notes.write("tried", object[0], self.count)
         position, count = self.store.append(entry), self.count
@@ -105,6 +107,20 @@ class Child:
 
         self.store.when_durable(object, position, release)
         return ended
+
+    async def there_and_back(self, object: bytes) -> None:
+        """Goes back to a number, from the next ones."""
+        pinned = self.unit(object, pin=True)
+        count, place, page = self.count, self.store.pinned_place(object), self.pages[object]
+        await pinned
+        for _ in range(3):
+            await self.unit(object)
+            await until(lambda: self.store.counters().layer_bytes == 0)
+        self.notes.write("back", object[0], count)
+        self.store.append(Entry(object, self.store._clock.now_ms(), 0, {}, pin=True, restore=place))
+        await self.store.restore(object)
+        self.notes.write("there", object[0], count)
+        self.pages[object] = page
 
     def all_units(self) -> "asyncio.Future[list[bool]]":
         return asyncio.gather(*(self.unit(object) for object in OBJECTS))
@@ -134,6 +150,8 @@ async def scenario(folder: Path, at: KillAt) -> None:
     await until(lambda: store.counters().layer_bytes == 0)
     for _ in range(COMMITS_UNTIL_THE_LOG_GROWS):
         await child.unit(OBJECTS[0])
+    await child.there_and_back(OBJECTS[1])
+    undo_keeping.UNDO_AGE_MS = -1_000  # what is past is over: nobody goes back any more
     await child.unit(OBJECTS[0], fresh=True)
     await until(lambda: store.counters().rows_swept > 0)
     await child.all_units()
@@ -174,6 +192,8 @@ def in_child(work: Callable[[], None]) -> int:
 
 
 def main(folder: Path) -> None:
+    undo_reading.RESTORE_SLICE_BYTES = 1
+    upkeep.UNDO_PASS_MS = 0
     for point in CrashPoint:
         (folder / point.name).mkdir()
         pid = in_child(lambda point=point: asyncio.run(scenario(folder / point.name, KillAt(point))))

@@ -20,6 +20,7 @@ from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.migrations import MigrationPlan
 from perdure.host.clock import RealClock
+from perdure.store import undo_keeping
 from perdure.store.committer import CommitterPool
 from perdure.store.data_folder import DataFolder
 from perdure.store.interface import Store
@@ -132,6 +133,8 @@ async def large_units(load: Load, _seconds: float) -> None:
 
 
 async def sweep(load: Load, _seconds: float) -> None:
+    undo_keeping.UNDO_AGE_MS = -1_000  # else nothing is swept for 30 days
+    load.store._upkeep._next_pass_ms = 0
     for number in range(OBJECTS, OBJECTS + 10):
         object = number.to_bytes(32, "big")
         generation = load.generations.pop(object)

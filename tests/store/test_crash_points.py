@@ -43,8 +43,8 @@ def test_every_point_is_passed_somewhere_in_the_store():
 
 
 def test_every_transaction_names_the_points_around_its_commit():
-    # log, its room, apply, sweep, schema, catalog, and the fence that forgets what a failed commit left.
-    assert len(calls_of("transaction")) == 7
+    # log, its room, apply, sweep, the past, schema, catalog, and the fence that forgets what a failed commit left.
+    assert len(calls_of("transaction")) == 8
     begun = [path.name for path in SOURCES if re.search(r"\b(BEGIN|COMMIT|SAVEPOINT)\b", path.read_text())]
     assert [name for name in begun if name not in ("connection.py",)] == []
     with_blocks = [path.name for path in SOURCES if re.search(r"with self\.\w*connection:", path.read_text())]
@@ -57,8 +57,8 @@ def test_statements_that_change_the_store_outside_a_transaction_are_the_one_that
         path.name: len(changing.findall(path.read_text())) for path in SOURCES if changing.search(path.read_text())
     }
 
-    # applying.py runs inside the transactions of writer.py; _APPEND is the statement that is its own transaction.
-    assert files == {"applying.py": 14, "writer.py": 4}
+    # The others run inside the transactions of writer.py; _APPEND is the statement that is its own transaction.
+    assert files == {"applying.py": 18, "undo_keeping.py": 16, "undo_writing.py": 5, "writer.py": 3}
 
 
 def test_production_does_nothing_at_a_crash_point():
@@ -82,24 +82,32 @@ def killed(tmp_path_factory):
     return folder, dict(line.split() for line in ended.stdout.splitlines())
 
 
-def notes_of(folder: Path) -> tuple[dict[int, int], dict[int, int], list[list[str]]]:
-    """What was told, what was tried (object: highest number), and the migrations that were told."""
+def notes_of(folder: Path) -> tuple[dict[int, int], dict[int, int], dict[int, int], list[list[str]]]:
+    """What was told, what was tried, what was gone back to (object: number), and the migrations that were told."""
     told: dict[int, int] = {}
     tried: dict[int, int] = {}
+    back: dict[int, int] = {}
     migrated: list[list[str]] = []
     for line in (folder / "notes").read_text().splitlines() if (folder / "notes").exists() else []:
         kind, *rest = line.split()
         if kind == "migrated":
             migrated.append(rest)
+            continue
+        object, count = map(int, rest)
+        if kind == "back":
+            back[object] = count
+        elif kind == "there":
+            told[object] = tried[object] = count
         else:
-            object, count = map(int, rest)
             numbers = told if kind == "told" else tried
             numbers[object] = max(numbers.get(object, 0), count)
-    return told, tried, migrated
+            if kind == "told":
+                back.pop(object, None)
+    return told, tried, back, migrated
 
 
 async def judge(folder: Path) -> None:
-    told, tried, migrated = notes_of(folder)
+    told, tried, back, migrated = notes_of(folder)
     pool = CommitterPool(asyncio.get_running_loop(), threads=1)
     opened = await DataFolder.open(
         folder / "data", clock=LoopClock(), committer=pool, random_bytes=os.urandom, written_by="0.0.test"
@@ -112,6 +120,7 @@ async def judge(folder: Path) -> None:
         assert namespaces == set(told_ids) or (tag == "v2" and len(namespaces) == 1)
         store = await opened.store(told_ids[0])
         for object in OBJECTS:
+            await store.restore(object)  # as before any of its code runs
             record = store.record(object)
             rows = dict(store.scan(record.generation, KeyRange())) if record is not None else {}
             values = set(rows.values())
@@ -121,7 +130,7 @@ async def judge(folder: Path) -> None:
             assert [page and int.from_bytes(page[:8], "big") for page in pages] == [found or None], "half a unit"
             alarm = store.alarm(object)
             assert (None if alarm is None else alarm.at_ms) == (found or None), "half a unit"
-            assert told.get(object[0], 0) <= found <= tried.get(object[0], 0)
+            assert told.get(object[0], 0) <= found <= tried.get(object[0], 0) or found == back.get(object[0])
     folders = {path.name for path in (folder / "data" / "namespaces").iterdir()}
     assert folders == namespaces
     await opened.close()
@@ -140,7 +149,7 @@ def test_what_was_told_survives_a_kill_at(killed, point):
 def test_what_was_told_survives_a_kill_at_a_random_moment_under_load(killed, n):
     folder, ends = killed
 
-    told, _, _ = notes_of(folder / f"random-{n}")
+    told, *_ = notes_of(folder / f"random-{n}")
     assert ends[f"random-{n}"] == str(-signal.SIGKILL)
     assert told
     asyncio.run(judge(folder / f"random-{n}"))

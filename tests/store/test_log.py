@@ -9,9 +9,7 @@ from perdure.core.layers import Group
 from perdure.store.bounds import LOG_ROW_BYTES_MAX, LOG_ROW_ROWS_MAX
 from perdure.store.log import DamagedLog, LogCodec, first_id, position_of
 
-records = st.none() | st.builds(
-    ObjectRecord, st.integers(0, 9), st.none() | st.text(max_size=3), st.integers(0, 9), st.none() | st.integers(0, 9)
-)
+records = st.none() | st.builds(ObjectRecord, st.integers(0, 9), st.none() | st.text(max_size=3), st.integers(0, 9))
 entries = st.builds(
     Entry,
     object=st.binary(min_size=32, max_size=32),
@@ -21,6 +19,8 @@ entries = st.builds(
     record=records,
     removed=st.booleans(),
     retires=st.none() | st.integers(0, 9),
+    pin=st.booleans(),
+    restore=st.none() | st.integers(0, 2**60),
 )
 
 
@@ -106,3 +106,15 @@ def test_a_row_with_a_right_checksum_and_foreign_content_is_named():
 
     with pytest.raises(DamagedLog, match="cannot be read"):
         codec.decode(1, sealed)
+
+
+def test_of_an_entry_that_is_cut_the_last_piece_has_the_pin():
+    pages = dict.fromkeys(range(5_000), bytes(4_096))
+    big = Entry(b"a" * 32, 1, 7, {f"k{n}": bytes(2_000) for n in range(5_000)}, pages=pages, pin=True, restore=5)
+    codec = LogCodec()
+
+    [read] = codec.groups(codec.encode(group(5, big)))
+
+    assert len(read.entries) > 2
+    assert [piece.pin for piece in read.entries] == [False] * (len(read.entries) - 1) + [True]
+    assert [piece.restore for piece in read.entries if piece.restore] == [5]

@@ -77,6 +77,9 @@ def test_pages_of_a_retired_generation_are_swept_and_those_of_others_stay(world)
 
     world.store.append(Entry(A, 0, 3, {}, ObjectRecord(3, None, 0), retires=1))
     world.quiet()
+    world.clock.advance(31 * 86_400)
+    world.put(B, 2, k=b"v")
+    world.quiet()
 
     assert {place_of(id)[0] for id, _ in rows(world)} == {2}
     assert len(rows(world)) == 50

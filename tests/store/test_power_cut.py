@@ -68,3 +68,9 @@ class NoFence(Layers):
 
 def test_a_missing_fence_is_caught(tmp_path):
     assert is_caught(tmp_path, layers=NoFence, failures=True)
+
+
+def test_objects_go_back_in_these_lives(tmp_path):
+    restored = [run(seed, tmp_path / str(seed), failures=seed % 2 == 0).restored for seed in range(40)]
+
+    assert sum(restored) > 10

@@ -149,7 +149,7 @@ def test_every_batch_ends_with_the_position_and_the_highest_generation_in_the_ta
 
     meta = dict(opened.reader.connection.execute("SELECT key, value FROM meta WHERE key != 'written_by'"))
     assert position == 8
-    assert meta == {"position": 8, "generation": 3}
+    assert meta == {"position": 8, "applying": 8, "generation": 3}
     assert opened.reader.connection.execute("SELECT written_ms FROM object").get == 5
     assert place.file_system == checksummed_file_system()
     for connection in (opened.reader, opened.background, opened.writer):

@@ -105,12 +105,15 @@ def test_rows_of_a_retired_generation_are_swept_in_slices(world):
     world.quiet()
     world.clock.tick_s = 0.001
     world.store.append(Entry(A, 0, 2, {}, ObjectRecord(2, None, 0), retires=1))
+    world.quiet()
+    world.clock.advance(31 * 86_400)
+    world.register(B, 3, k=b"v")
 
     world.quiet()
 
     connection = world.store._upkeep.tables().connection
     assert world.store.counters().rows_swept == 1_000
-    assert connection.execute("SELECT count(*) FROM kv").get == 0
+    assert connection.execute("SELECT count(*) FROM kv").get == 1
     assert connection.execute("SELECT count(*) FROM retired").get == 0
 
 

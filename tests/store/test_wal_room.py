@@ -90,7 +90,7 @@ def test_a_log_that_grows_is_as_long_as_it_was_after_most_commits(log):
 
 def test_what_stands_in_a_log_with_room_is_found_after_a_cut_of_power(log, tmp_path):
     log.commit(100)
-    assert log.growths > 2
+    assert log.growths > 1
 
     log.disk.cut(1, tmp_path / "after")
     log.world.abandon()
@@ -132,7 +132,7 @@ def test_a_log_that_cannot_be_opened_again_stores_all_the_same(log, monkeypatch,
     monkeypatch.setattr(wal_room.apsw, "VFSFile", refuse)
     log.commit(100)
 
-    assert log.growths > 2
+    assert log.growths > 1
     assert log.answers == [None] * 100
     assert log.world.store.counters().reopens == 0
 

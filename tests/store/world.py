@@ -4,9 +4,9 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -18,6 +18,8 @@ from perdure.store.crash_point import At, CrashPoint, passes
 from perdure.store.file_system import checksummed_file_system
 from perdure.store.files import Place, open_files
 from perdure.store.sqlite_store import SqliteStore
+
+T = TypeVar("T")
 
 
 class Crashed(BaseException):
@@ -163,6 +165,29 @@ class World:
         for _ in range(3):
             self.clock.advance(0.2)
             self.settle()
+
+    def run(self, coroutine: Coroutine[Any, Any, T], *, steps_max: int | None = None) -> T | None:
+        """What the coroutine gives, with jobs run and time passed as it needs; None if it was cancelled after that many steps."""
+        loop = asyncio.new_event_loop()
+
+        async def running() -> T | None:
+            task = asyncio.ensure_future(coroutine)
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # a crash ends the world in the middle of it
+            for steps in itertools.count():
+                for _ in range(4):
+                    await asyncio.sleep(0)
+                if task.done():
+                    return None if task.cancelled() else task.result()
+                if steps == steps_max:
+                    task.cancel()
+                if not self.step():
+                    self.clock.advance(0.06)
+            return None
+
+        try:
+            return loop.run_until_complete(running())
+        finally:
+            loop.close()
 
     def close(self) -> None:
         """As `SqliteStore.close`, with the jobs run by hand."""

@@ -73,6 +73,10 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What changed in pages of its SQL database, by their numbers from 0 on: see `core.page_change`."""
     alarm: AlarmChange | None = None
     """None: as it was."""
+    pin: bool = False
+    """Somebody has a bookmark of the state after this unit: it stays restorable exactly."""
+    restore: int | None = None
+    """The place that the object is to go back to when it starts next, 0 once it is there; None: as it was."""
 
     def size_bytes(self) -> int:
         """What this entry adds to a group, near enough for bounds: keys, values, changes of pages and a fixed part."""

@@ -69,6 +69,9 @@ class Layers:
         self._pages: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
         self._records: dict[bytes, tuple[int, ObjectRecord | None]] = {}
         self._alarms: dict[bytes, tuple[int, Alarm | None]] = {}
+        self._restores: dict[bytes, tuple[int, int]] = {}
+        self._pins: dict[bytes, int] = {}
+        """Of the group that gathers."""
         self._floors: dict[bytes, int] = {}
         self._fence_position = 0
         self._applied = durable
@@ -118,6 +121,15 @@ class Layers:
         """The newest alarm of every object of which the layers hold a change of it."""
         return {object: alarm for object, (_, alarm) in self._alarms.items()}
 
+    def restore(self, object: bytes) -> int | InTable:
+        """The place that the object goes back to when it starts, 0 if it does not."""
+        held = self._restores.get(object)
+        return IN_TABLE if held is None else held[1]
+
+    def pins(self, object: bytes) -> int:
+        """How many pins of that object the gathering group has."""
+        return self._pins.get(object, 0)
+
     def durable_groups(self) -> tuple[Group, ...]:
         """Every group that is durable and has not wholly left for the tables, oldest first: they may travel."""
         return tuple(self._groups)
@@ -158,6 +170,8 @@ class Layers:
         self.gathering_bytes += size_bytes
         self.size_bytes += size_bytes
         self._put_flat(entry, position)
+        if entry.pin:
+            self._pins[entry.object] = self._pins.get(entry.object, 0) + 1
         return position
 
     def seal(self) -> Group | None:
@@ -169,6 +183,7 @@ class Layers:
         size_bytes = self.gathering_bytes + GROUP_BYTES
         group = Group(self._sealed, tuple(self._gathering), size_bytes, self.fence_due)
         self._gathering, self.gathering_bytes = [], 0
+        self._pins = {}
         self._in_flight = group
         return group
 
@@ -276,6 +291,10 @@ class Layers:
             alarm = self._alarms.get(entry.object)
             if alarm is not None and alarm[0] <= position:
                 del self._alarms[entry.object]
+        if entry.restore is not None:
+            restore = self._restores.get(entry.object)
+            if restore is not None and restore[0] <= position:
+                del self._restores[entry.object]
         yield
 
     def _leave_pages(self, generation: int, number: int, position: int) -> None:
@@ -315,6 +334,8 @@ class Layers:
             self._records[entry.object] = (position, entry.record)
         if entry.alarm is not None:
             self._alarms[entry.object] = (position, entry.alarm.alarm)
+        if entry.restore is not None:
+            self._restores[entry.object] = (position, entry.restore)
 
     def _put_pages(self, generation: int, changed: dict[int, bytes], position: int) -> None:
         pages = self._pages.setdefault(generation, {})
@@ -328,6 +349,7 @@ class Layers:
         dropped = [entry for entry in self._gathering if entry.object in objects]
         if dropped:
             self._gathering = [entry for entry in self._gathering if entry.object not in objects]
+            self._pins = {object: count for object, count in self._pins.items() if object not in objects}
             size = sum(entry.size_bytes() for entry in dropped)
             self.gathering_bytes -= size
             self.size_bytes -= size
@@ -339,6 +361,7 @@ class Layers:
             self._pages.pop(entry.generation, None)
             self._records.pop(entry.object, None)
             self._alarms.pop(entry.object, None)
+            self._restores.pop(entry.object, None)
         generations = {entry.generation for entry in lost}
         if self._leaving is not None:
             self.epoch += 1

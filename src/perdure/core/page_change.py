@@ -71,6 +71,32 @@ def changed_page(before: bytes | None, changes: Iterable[bytes]) -> bytes | None
     return page if edited is None else bytes(edited)
 
 
+def merged_change(changes: Iterable[bytes]) -> bytes:
+    """One change that does what these do one after the other, of which there is at least one."""
+    blocks: dict[int, bytes] = {}
+    whole: bytes | None = None
+    for change in changes:
+        if len(change) == PAGE_BYTES:
+            whole, blocks = change, {}
+            continue
+        numbers = int.from_bytes(change[:_MAP_BYTES], "big")
+        at = _MAP_BYTES
+        while numbers:
+            lowest = numbers & -numbers
+            blocks[lowest] = change[at : at + BLOCK_BYTES]
+            at += BLOCK_BYTES
+            numbers ^= lowest
+    if whole is not None or len(blocks) == PAGE_BYTES // BLOCK_BYTES:
+        page = changed_page(whole, [_change_of(blocks)]) if blocks else whole
+        assert page is not None, "a page without bytes"
+        return page
+    return _change_of(blocks)
+
+
+def _change_of(blocks: dict[int, bytes]) -> bytes:
+    return sum(blocks).to_bytes(_MAP_BYTES, "big") + b"".join(blocks[number] for number in sorted(blocks))
+
+
 def database_bytes(first_page: bytes | None) -> int:
     """How large an SQLite database with this page 0 is; its header says the number of pages."""
     return 0 if first_page is None else int.from_bytes(first_page[28:32], "big") * PAGE_BYTES

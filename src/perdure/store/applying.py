@@ -2,7 +2,8 @@
 
 The rows of a batch may be committed in several transactions: until the log rows go, in the last ones, a crash finds the
 groups in the log and writes the same values again. So a step may end anywhere, and a batch of 64 MiB delays no commit
-by more than a slice. See tests/store/test_recovery.py.
+by more than a slice. What a step overwrites, it notes as undo in the same transaction. See tests/store/test_recovery.py
+and test_undo.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,13 @@ import apsw
 import msgspec
 
 from perdure.core.entry import Alarm, AlarmChange, DeadAlarm, Entry, ObjectRecord
-from perdure.core.layers import Group
+from perdure.core.layers import IN_TABLE, Group
 from perdure.core.page_change import changed_page, is_whole
+from perdure.core.undo_place import end_of
 from perdure.store.bounds import DELETE_BYTES_MAX, SORT_ROWS_MAX, STEP_PAGES, STEP_ROWS
 from perdure.store.log import first_id
 from perdure.store.page_id import page_id
+from perdure.store.undo_writing import UndoWriting
 
 _UPSERT_ROW = (
     "INSERT INTO kv(generation, key, value) VALUES(?, ?, ?)"
@@ -42,6 +45,10 @@ _DELETE_ALARM = "DELETE FROM alarm WHERE object = ?"
 _INSERT_DEAD = "INSERT OR REPLACE INTO dead_alarm(object, at_ms, died_ms, retries, error) VALUES(?, ?, ?, ?, ?)"
 _DELETE_DEAD = "DELETE FROM dead_alarm WHERE object = ?"
 _RETIRE = "INSERT OR IGNORE INTO retired VALUES(?)"
+_KEEP = "INSERT OR REPLACE INTO kept(generation, place) VALUES(?, ?)"
+_LIVES_AGAIN = "DELETE FROM kept WHERE generation = ?"
+_RESTORE = "INSERT OR REPLACE INTO restoring VALUES(?, ?)"
+_RESTORED = "DELETE FROM restoring WHERE object = ?"
 _DELETE_LOG = "DELETE FROM log WHERE id < ?"
 _DELETE_LOG_PART = "DELETE FROM log WHERE id = (SELECT min(id) FROM log WHERE id < ?)"
 _SET_META = "INSERT OR REPLACE INTO meta VALUES(?, ?)"
@@ -65,42 +72,80 @@ class Applying:
         self._alarms: dict[bytes, Alarm | None] = {}
         self._dead: dict[bytes, list[DeadAlarm]] = {}
         self._buried: set[bytes] = set()
-        self._retired: set[int] = set()
+        self._retired: dict[int, tuple[bytes, int]] = {}
+        """Generations that their object left in this batch, with it and the place."""
+        self._unwritten: frozenset[int] = frozenset()
+        """Those of them whose changes in this batch nobody can ask for any more."""
+        self._restores: dict[bytes, int] = {}
+        self._undo = UndoWriting(connection)
         self._generation_max = 0
 
     def steps(self) -> Iterator[None]:
         """Does the work; every yield is a place to commit and go on later."""
+        self._undo.begin()
         for group in self._groups:
             for entry in group.entries:
-                yield from self._merge(entry)
+                yield from self._merge(group.position, entry)
+        self._unwritten = frozenset(
+            generation for generation, (object, _) in self._retired.items() if not self._undo.is_pinned(object)
+        )
+        yield from self._undo.write_marks(self.position)
         yield from self._write_rows()
         yield from self._write_pages()
         yield from self._write_objects()
         yield from self._write_alarms()
         yield from self._forget_log()
 
-    def _merge(self, entry: Entry) -> Iterator[None]:
-        generation = entry.generation
+    def _merge(self, position: int, entry: Entry) -> Iterator[None]:
+        object, generation = entry.object, entry.generation
         self._generation_max = max(self._generation_max, generation)
-        self._written_ms[entry.object] = entry.time_ms
+        self._written_ms[object] = entry.time_ms
+        changes_object = (
+            entry.record is not None or entry.removed or entry.alarm is not None or entry.retires is not None
+        )
+        if entry.rows or entry.pages or changes_object:
+            span = self._undo.changes(position, entry)
+            pinned_since = span.since if span.since != self._undo.start else None
+            if changes_object:
+                self._merge_object(position, entry)
+            yield from self._merge_rows(generation, entry.rows, pinned_since)
+            self._merge_pages(generation, entry.pages or {}, pinned_since)
+        if entry.restore is not None:
+            self._restores[object] = entry.restore
+        if entry.pin:
+            self._undo.pin(position, entry, self._records.get(object, IN_TABLE), self._alarms.get(object, IN_TABLE))
+        yield
+
+    def _merge_object(self, position: int, entry: Entry) -> None:
         if entry.record is not None or entry.removed:
             self._records[entry.object] = entry.record
-            if entry.record is not None:
-                self._generation_max = max(self._generation_max, entry.record.generation)
         if entry.retires is not None:
-            self._retired.add(entry.retires)
+            self._retired[entry.retires] = entry.object, end_of(position)
+        if entry.record is not None:
+            self._generation_max = max(self._generation_max, entry.record.generation)
+            self._retired.pop(entry.record.generation, None)
         if entry.alarm is not None:
             self._merge_alarm(entry.object, entry.alarm)
-        for n, (key, value) in enumerate(entry.rows.items()):
+
+    def _merge_rows(self, generation: int, rows: dict[str, bytes | None], pinned_since: int | None) -> Iterator[None]:
+        for n, (key, value) in enumerate(rows.items()):
+            if pinned_since is not None:
+                self._undo.row_before(pinned_since, (generation, key), self._rows.get((generation, key), IN_TABLE))
             self._rows[generation, key] = value
             if n % STEP_ROWS == STEP_ROWS - 1:
                 yield
-        for number, change in (entry.pages or {}).items():
-            if is_whole(change):
-                self._pages[generation, number] = [change]
+
+    def _merge_pages(self, generation: int, pages: dict[int, bytes], pinned_since: int | None) -> None:
+        for number, change in pages.items():
+            page = generation, number
+            if pinned_since is not None:
+                changes = self._pages.setdefault(page, [])
+                self._undo.page_before(pinned_since, page, len(changes))
+                changes.append(change)
+            elif is_whole(change):
+                self._pages[page] = [change]
             else:
-                self._pages.setdefault((generation, number), []).append(change)
-        yield
+                self._pages.setdefault(page, []).append(change)
 
     def _merge_alarm(self, object: bytes, change: AlarmChange) -> None:
         self._alarms[object] = change.alarm
@@ -119,8 +164,10 @@ class Applying:
                 yield
 
     def _write(self, rows: list[tuple[_Row, bytes | None]]) -> None:
-        # Rows of a generation that this very batch retires would only be written to be swept.
-        live = [(row, value) for row, value in rows if row[0] not in self._retired]
+        # The state of a generation that this very batch retires, and without a pin on the way, is that of the batch's start.
+        unwritten = self._unwritten
+        live = [(row, value) for row, value in rows if row[0] not in unwritten] if unwritten else rows
+        self._undo.write_rows([row for row, _ in live])
         upserts = [(generation, key, value) for (generation, key), value in live if value is not None]
         deletes = [row for row, value in live if value is None]
         if upserts:
@@ -137,13 +184,21 @@ class Applying:
                 yield
 
     def _change_pages(self, pages: list[tuple[_Page, list[bytes]]]) -> None:
-        upserts = []
-        for (generation, number), changes in pages:
-            if generation in self._retired:
+        upserts, undo = [], []
+        for page, changes in pages:
+            generation, number = page
+            if generation in self._unwritten:
                 continue
             id = page_id(generation, number)
-            before = None if is_whole(changes[0]) else self._connection.execute(_READ_PAGE, (id,)).get
-            upserts.append((id, changed_page(before, changes)))
+            known = generation <= self._undo.generation_max
+            before = None
+            if known or self._undo.again or not is_whole(changes[0]):
+                stored = self._connection.execute(_READ_PAGE, (id,)).get
+                before = self._undo.page_at_start(page, id, stored)
+            after = changed_page(before, changes)
+            undo += self._undo.page_undo(page, id, before, changes, after)
+            upserts.append((id, after))
+        self._undo.write_pages(undo)
         if upserts:
             self._connection.executemany(_UPSERT_PAGE, upserts)
         self.rows_written += len(upserts)
@@ -154,8 +209,7 @@ class Applying:
             for start in range(0, len(run), STEP_ROWS):
                 self._write_registry(run[start : start + STEP_ROWS])
                 yield
-        for generation in self._retired:
-            self._connection.execute(_RETIRE, (generation,))
+        yield from self._write_generations()
 
     def _write_registry(self, objects: list[tuple[bytes, int]]) -> None:
         upserts, written, removed = [], [], []
@@ -171,6 +225,25 @@ class Applying:
             if rows:
                 self._connection.executemany(statement, rows)
 
+    def _write_generations(self) -> Iterator[None]:
+        """What was retired is kept until nobody can go back to before; what nobody ever could is swept."""
+        for generation, (_, place) in self._retired.items():
+            if generation in self._unwritten and generation > self._undo.generation_max:
+                self._connection.execute(_RETIRE, (generation,))
+            else:
+                self._connection.execute(_KEEP, (generation, place))
+            yield
+        for record in self._records.values():
+            if record is not None and record.generation <= self._undo.generation_max:
+                self._connection.execute(_LIVES_AGAIN, (record.generation,))
+                yield
+        for object, place in self._restores.items():
+            if place:
+                self._connection.execute(_RESTORE, (object, place))
+            else:
+                self._connection.execute(_RESTORED, (object,))
+            yield
+
     def _write_alarms(self) -> Iterator[None]:
         changed = iter(self._alarms.items())
         while run := sorted(islice(changed, SORT_ROWS_MAX), key=_by_object):
@@ -181,7 +254,10 @@ class Applying:
     def _write_alarm_rows(self, alarms: list[tuple[bytes, Alarm | None]]) -> None:
         objects = [object for object, _ in alarms]
         statements: tuple[tuple[str, list[tuple[Any, ...]]], ...] = (
-            (_UPSERT_ALARM, [(object, *msgspec.structs.astuple(alarm)) for object, alarm in alarms if alarm is not None]),
+            (
+                _UPSERT_ALARM,
+                [(object, *msgspec.structs.astuple(alarm)) for object, alarm in alarms if alarm is not None],
+            ),
             (_DELETE_ALARM, [(object,) for object, alarm in alarms if alarm is None]),
             (_DELETE_DEAD, [(object,) for object in objects if object in self._buried]),
             (_INSERT_DEAD, [(o, *msgspec.structs.astuple(dead)) for o in objects for dead in self._dead.get(o, ())]),

@@ -51,6 +51,22 @@ APPLY_IDLE_S = 0.05
 # for a slice to be worth its commit, and leaves room for the last step, the commit itself and a busy machine.
 SLICE_S = 0.0025
 
+# How long the past of objects is kept, as Cloudflare keeps it, and how much of it in one store: as much as there is live, and
+# this much in any case.
+UNDO_AGE_MS = 30 * 24 * 3_600 * 1_000
+UNDO_BYTES_MIN = 1_024 * MIB
+
+# Two stretches of the past are merged in one step, which holds the writer: not if the newer one has more rows or pages than
+# this (1 ms and some); it is then kept as it is.
+UNDO_MERGE_ROWS_MAX = 64
+
+# How often a pass looks what of the past need not be kept.
+UNDO_PASS_MS = 60_000
+
+# A restore goes back in units of about this many bytes, and reads the past in pieces of that many rows, of at most 2 MiB each.
+RESTORE_SLICE_BYTES = MIB
+RESTORE_READ_ROWS = 16
+
 # Rows that leave the layers in one turn of the loop: about 1 ms.
 LEAVE_ROWS_MAX = 2_000
 
@@ -59,7 +75,7 @@ CHECKPOINT_PAGES_MIN = 4_000
 
 # The WAL's file is made longer by as much as it holds, at least from the first bound on, by the second at most: one
 # commit in some hundreds takes 1 ms longer, the others skip what the file system does when a file grows.
-WAL_ROOM_PAGES_MIN = 16
+WAL_ROOM_PAGES_MIN = 32
 WAL_ROOM_BYTES_MAX = 256 * 1024
 
 # While readers or writers keep a checkpoint from finishing the WAL grows; from here on it is finished between two

@@ -32,6 +32,15 @@ class CrashPoint(Enum):
     AFTER_GENERATION_SWITCH = auto()
     BEFORE_SWEEP = auto()
     AFTER_SWEEP = auto()
+    BEFORE_FORGETTING = auto()
+    """A part of the past is about to be forgotten or merged."""
+    AFTER_FORGETTING = auto()
+    BEFORE_RESTORE = auto()
+    """An object is to go back to an earlier state, and nothing has been done about it."""
+    AFTER_RESTORE_SLICE = auto()
+    BEFORE_RESTORE_END = auto()
+    """All but the last part of the way back was appended."""
+    AFTER_RESTORE_END = auto()
     BEFORE_SCHEMA_COMMIT = auto()
     """The tables of a new database are about to be there."""
     AFTER_SCHEMA_COMMIT = auto()

@@ -34,6 +34,7 @@ DATABASE = "store.db"
 _LOG = "SELECT id, body FROM log ORDER BY id"
 _NEWEST = "SELECT max(id) FROM log"
 _META = "SELECT value FROM meta WHERE key = ?"
+_RESTORING = "SELECT EXISTS (SELECT 1 FROM restoring)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,10 @@ class Files:
     """The highest that was ever used."""
     retired: int | None
     """A generation to sweep."""
+    undo_from: int
+    """The place before which nobody can go back."""
+    restoring: bool
+    """There are objects that go back to an earlier state when they start."""
 
 
 def open_files(place: Place) -> Files:
@@ -111,6 +116,8 @@ def _opened(place: Place, *, unconfirmed_after: int | None) -> Files:
             position=_meta(connection, "position"),
             generation=_meta(connection, "generation"),
             retired=writer.retired(),
+            undo_from=_meta(connection, "undo_from"),
+            restoring=bool(connection.execute(_RESTORING).get),
         )
     except BaseException:
         close_all(*reversed(opened))
@@ -137,10 +144,12 @@ def recover(writer: Writer) -> None:
     for group in LogCodec().groups(writer.connection.execute(_LOG)):
         groups.append(group)
     batch: list[Group] = []
+    # What was half applied is applied again at least as far: its undo is right for that batch and for no shorter one.
+    applying = _meta(writer.connection, "applying")
     for group in groups:
         batch.append(group)
         size += group.size_bytes
-        if size >= BATCH_BYTES_MAX:
+        if size >= BATCH_BYTES_MAX and group.position >= applying:
             _apply(writer, batch)
             batch, size = [], 0
     if batch:

@@ -171,6 +171,30 @@ class Store(Protocol):
         """The next `limit` objects with an alarm after that (due_ms, object), in that order; durable or not."""
         ...
 
+    def pinned_place(self, object: bytes) -> int:
+        """The place after the entry just appended, a pinned one of that object: see `core.undo_place`."""
+        ...
+
+    def place_to_restore(self, object: bytes) -> int | None:
+        """The place that this object is to go back to before it starts; None for most."""
+        ...
+
+    async def restore(self, object: bytes) -> int:
+        """Takes the object back to that place; nobody else writes it meanwhile. Gives the position of the last write, durable.
+
+        Rows, pages, registry and alarm are as they were there; its own writes have undo like all others. Cut off anywhere,
+        the place is still to be gone to at the next start. If the way there is not kept any more, the object stays as it is.
+        """
+        ...
+
+    def place_kept(self, place: int) -> bool:
+        """Whether an object can go back to there: it has been, and what undoes everything since is kept."""
+        ...
+
+    async def place_at(self, object: bytes, time_ms: int) -> int | None:
+        """The last place of the object not after that time, as closely as is kept; None: so long ago is not kept."""
+        ...
+
     def counters(self) -> StoreCounters:
         """What this store has done so far."""
         ...

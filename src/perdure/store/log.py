@@ -120,12 +120,15 @@ def _pieces(entry: Entry) -> Iterator[Entry]:
     if entry.size_bytes() <= LOG_ROW_BYTES_MAX and _rows_of(entry) <= LOG_ROW_ROWS_MAX:
         yield entry
         return
-    # Everything but rows and pages goes with the first piece; the pieces apply one after the other, in one transaction.
-    yield msgspec.structs.replace(entry, rows={}, pages=None)
+    # Everything but rows and pages goes with the first piece; the pieces apply one after the other. A pin stands after all
+    # of them.
+    yield msgspec.structs.replace(entry, rows={}, pages=None, pin=False)
     for rows in _runs(entry.rows):
         yield Entry(entry.object, entry.time_ms, entry.generation, rows)
     for pages in _runs(entry.pages or {}):
         yield Entry(entry.object, entry.time_ms, entry.generation, {}, pages=pages)
+    if entry.pin:
+        yield Entry(entry.object, entry.time_ms, entry.generation, {}, pin=True)
 
 
 def _runs(changes: dict[_Key, _Change]) -> Iterator[dict[_Key, _Change]]:

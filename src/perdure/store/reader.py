@@ -26,6 +26,7 @@ _SCAN_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND k
 _SCAN_BACK = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY key DESC LIMIT ?"
 _SCAN_BACK_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT ?"
 _PAGE = "SELECT body FROM page WHERE id = ?"
+_RESTORING = "SELECT place FROM restoring WHERE object = ?"
 _OWNER = "SELECT id, name FROM object WHERE generation = ?"
 
 _REGISTRY = "SELECT id, generation, name, created_ms, written_ms FROM object INDEXED BY object_name"
@@ -89,6 +90,10 @@ class Reader:
     def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
         """The next ones after that (due_ms, object), in that order."""
         return [(object, Alarm(*alarm)) for object, *alarm in self._all(_ALARMS, (*after, limit))]
+
+    def place_to_restore(self, object: bytes) -> int | None:
+        rows = self._all(_RESTORING, (object,))
+        return rows[0][0] if rows else None
 
     def owner(self, generation: int) -> tuple[bytes, str | None] | None:
         """The object whose rows are of that generation: (id, name). Looks at every object: for error messages only."""

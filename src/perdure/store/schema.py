@@ -18,8 +18,15 @@ FORMAT = 2
 # log: groups not yet applied, id = position * 65536 + part.  kv: keys are text, which SQLite orders by UTF-8 bytes.
 # page: pages of objects' SQL databases, id = generation * 16777216 + number.
 # alarm: the one that an object has; dead_alarm: those that were given up.  object.alarm_ms: of format 1, always NULL.
-# retired: generations whose rows nobody reads, being swept.  meta: written_by, position (applied), generation (highest
-# given).
+# retired: generations whose rows nobody reads, being swept.  kept: those that their object left, at which place.
+# A place is position * 65536 + the number of the object's pin in that group, 65535 for the group's end.
+# undo_mark: what changed of an object after the place `since` up to `until`, in rows and pages of which generations, and its
+# record and alarm at `since`.  undo_row, undo_page: what rows and pages were at `since`; of pages the blocks that changed.
+# undo_pin: places of bookmarks.  undo_size: how much there is, as the last pass found it.
+# restoring: objects that go back to a place when they start.
+# meta: written_by, position (applied), applying (where the batch ends that is, or was, being applied), generation (highest
+# given), undo_from and undo_from_ms (nobody can go back to before that place, that time), undo_measured, undo_minutes and
+# undo_hours (how far passes over the past have come).
 STORE_TABLES = (
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
     "CREATE TABLE log(id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
@@ -35,6 +42,19 @@ STORE_TABLES = (
     "CREATE TABLE dead_alarm(object BLOB NOT NULL, at_ms INTEGER NOT NULL, died_ms INTEGER NOT NULL, retries INTEGER NOT NULL,"
     " error TEXT, PRIMARY KEY(object, at_ms)) STRICT, WITHOUT ROWID",
     "CREATE TABLE retired(generation INTEGER PRIMARY KEY) STRICT",
+    "CREATE TABLE kept(generation INTEGER PRIMARY KEY, place INTEGER NOT NULL, bytes INTEGER) STRICT",
+    "CREATE TABLE undo_mark(object BLOB NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " generations TEXT NOT NULL, generation INTEGER, name TEXT, created_ms INTEGER, at_ms INTEGER, due_ms INTEGER,"
+    " retries INTEGER, streak INTEGER, error TEXT, PRIMARY KEY(object, since)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX undo_mark_since ON undo_mark(since)",
+    "CREATE TABLE undo_row(since INTEGER NOT NULL, generation INTEGER NOT NULL, key TEXT NOT NULL, value BLOB,"
+    " PRIMARY KEY(since, generation, key)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE undo_page(since INTEGER NOT NULL, id INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(since, id)) STRICT,"
+    " WITHOUT ROWID",
+    "CREATE TABLE undo_pin(object BLOB NOT NULL, place INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(object, place)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE undo_size(since INTEGER PRIMARY KEY, bytes INTEGER NOT NULL) STRICT",
+    "CREATE TABLE restoring(object BLOB PRIMARY KEY, place INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 
 CATALOG_TABLES = (

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import apsw
 
@@ -20,8 +21,17 @@ from perdure.core.key_range import KeyRange
 from perdure.core.layers import IN_TABLE, Layers
 from perdure.core.page_change import changed_page, is_whole
 from perdure.core.row_cache import UNREAD, RowCache
+from perdure.core.undo_place import PINS_MAX, end_of, pin_of
 from perdure.core.waiting import Release, Waiter, Waiting
-from perdure.model.errors import ForkedChild, PerdureError, StorageBroken, UnitTooLarge, WrongThread, rebuilt
+from perdure.model.errors import (
+    ForkedChild,
+    PerdureError,
+    StorageBroken,
+    UnitTooLarge,
+    WrongThread,
+    WrongValue,
+    rebuilt,
+)
 from perdure.store.bounds import (
     CACHED_ROW_BYTES_MAX,
     GATHERING_BYTES_MAX,
@@ -36,7 +46,11 @@ from perdure.store.pages_elsewhere import PagesElsewhere
 from perdure.store.reader import Reader
 from perdure.store.registry import read_page
 from perdure.store.trouble import failed_read
+from perdure.store.undo_reading import read_place
+from perdure.store.undo_restore import Restore, until
 from perdure.store.upkeep import Upkeep
+
+T = TypeVar("T")
 
 
 class SqliteStore:
@@ -67,6 +81,8 @@ class SqliteStore:
         self._waiting = Waiting()
         self._wanting_room: deque[Callable[[], None]] = deque()
         self._generation = files.generation
+        self._restoring = files.restoring
+        """There may be objects that go back to an earlier state when they start; most stores never have any."""
         self._refusal: PerdureError | None = None
         self._table_reads = 0
         self._upkeep = Upkeep(self, self._layers, place, files, clock=clock, committer=committer, background=background)
@@ -89,6 +105,10 @@ class SqliteStore:
         size = entry.size_bytes()
         if size > UNIT_BYTES_MAX:
             raise _too_large(size)
+        if entry.pin and self._layers.pins(entry.object) >= PINS_MAX:
+            raise _too_many_pins()
+        if entry.restore is not None:
+            self._restoring = True
         position = self._layers.append(entry, size)
         self._row_cache.forget_written(entry)
         self._upkeep.counters.entries += 1
@@ -249,6 +269,62 @@ class SqliteStore:
         found += [(object, alarm) for object, alarm in held.items() if alarm is not None]
         return [row for row in sorted(found, key=by_due_time) if by_due_time(row) > after][:limit]
 
+    # The past
+
+    def pinned_place(self, object: bytes) -> int:
+        return pin_of(self._layers.next_position, self._layers.pins(object))
+
+    def place_to_restore(self, object: bytes) -> int | None:
+        if not self._restoring:
+            return None
+        if self._refusal is not None:
+            raise self._refused()
+        held = self._layers.restore(object)
+        if held is not IN_TABLE:
+            return held or None
+        try:
+            return self._tables().place_to_restore(object)
+        except apsw.Error as error:
+            raise failed_read(error, f"the restore of object {object.hex()}", self._where) from error
+
+    async def restore(self, object: bytes) -> int:
+        if self.place_to_restore(object) is None:
+            return 0
+        await self._all_applied()
+        place = self.place_to_restore(object)
+        if place is None:
+            return 0  # the group that asked for it has failed
+        read = self._read_past
+        self._upkeep.restores += 1
+        try:
+            return await Restore(self, object, place, clock=self._clock, at=self._place.at, read=read).run()
+        finally:
+            self._upkeep.restores -= 1
+
+    def place_kept(self, place: int) -> bool:
+        return self._upkeep.undo_from <= place <= end_of(self._layers.next_position)
+
+    async def place_at(self, object: bytes, time_ms: int) -> int | None:
+        await self._all_applied()
+        return await self._read_past(partial(read_place, object=object, time_ms=time_ms))
+
+    async def _all_applied(self) -> None:
+        """Everything appended so far is in the tables, or has failed."""
+        if self._refusal is not None:
+            raise self._refused()
+        layers = self._layers
+        position = layers.next_position if layers.gathering_bytes else layers.next_position - 1
+        await until(partial(self._upkeep.when_applied, position))
+
+    async def _read_past(self, read: Callable[[Reader], T]) -> T:
+        if self._refusal is not None:
+            raise self._refused()
+        self._table_reads += 1
+        try:
+            return await self._upkeep.read_elsewhere(read)
+        except apsw.Error as error:
+            raise failed_read(error, "what undoes the writes of an object", self._where) from error
+
     def _tables(self) -> Reader:
         if threading.get_ident() != self._thread:
             raise _wrong_thread()
@@ -370,6 +446,14 @@ def _too_large(size: int) -> UnitTooLarge:
         next_step="write in parts and wait between them: await ctx.storage.sync()",
         size=size,
         limit=UNIT_BYTES_MAX,
+    )
+
+
+def _too_many_pins() -> WrongValue:
+    return WrongValue(
+        what=f"one object took more than {PINS_MAX:,} bookmarks in one turn of the loop",
+        why="each is kept by itself for as long as bookmarks are kept",
+        next_step="take one where you may want to go back to, and await it",
     )
 
 

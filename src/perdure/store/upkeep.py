@@ -15,6 +15,7 @@ import apsw
 
 from perdure.core.clock import Clock
 from perdure.core.layers import Group, Layers
+from perdure.core.waiting import Release
 from perdure.core.writer_turns import Turn, WriterTurns
 from perdure.model.errors import PerdureError, StorageBroken
 from perdure.store.bounds import (
@@ -28,6 +29,7 @@ from perdure.store.bounds import (
     RETRY_S_MAX,
     RETRY_S_MIN,
     SLICE_S,
+    UNDO_PASS_MS,
     WAL_PAGES_MAX,
 )
 from perdure.store.committer import Committer, Lane, run_job
@@ -81,6 +83,16 @@ class Upkeep:
         self._lane = Lane(background)
         self._turns = WriterTurns(apply_bytes_min=APPLY_BYTES_MIN, layers_bytes_max=LAYERS_BYTES_MAX, slice_s=SLICE_S)
         self._retired = files.retired
+        self.undo_from = files.undo_from
+        """The place before which nobody can go back."""
+        self._forgetting = False
+        """A pass over the past is due, or under way."""
+        self.restores = 0
+        """Objects that go back right now: meanwhile the past stays as it is."""
+        self._next_pass_ms = clock.now_ms() + UNDO_PASS_MS
+        self._applied_position = files.position
+        self._hurried: list[tuple[int, Release]] = []
+        """Who waits until a position is applied."""
         self._busy = False
         """A job of the writer runs."""
         self._halted = False
@@ -146,8 +158,8 @@ class Upkeep:
             group=layers.wants_group and (layers.gathering_bytes > 0 or not (self._fence_waits or self._closing)),
             apply_bytes=0 if apply_stands else layers.durable_bytes,
             applying=writer is not None and writer.applying is not None,
-            sweep=self._retired is not None,
-            quiet=self._quiet or self._closing,
+            sweep=self._retired is not None or (self._forgetting and not (self._closing or self.restores)),
+            quiet=self._quiet or self._closing or bool(self._hurried),
         )
 
     def _nothing_to_do(self) -> None:
@@ -259,9 +271,11 @@ class Upkeep:
             self._apply_failures = 0
             if position is not None:
                 self._retired = retired
+                self._forgetting |= self._clock.now_ms() >= self._next_pass_ms
                 self._at(CrashPoint.BEFORE_LAYER_REMOVAL)
                 self._layers.applied(position)
                 self._let_leave()
+                self._tell_hurried(position)
         self._go_on()
         self._after_writing()
 
@@ -278,6 +292,7 @@ class Upkeep:
         if trouble is Trouble.DAMAGE:
             # The groups stay in the log and in the layers: reads and commits go on until there is no more room.
             self._apply_damage = error
+            self._refuse_hurried(error)
         elif trouble is Trouble.IO:
             self._trouble = error
         else:
@@ -285,13 +300,37 @@ class Upkeep:
             self._apply_waits = True
             self._timers.call_later(_retry_s(self._apply_failures), self._apply_may_go)
 
+    def when_applied(self, position: int, release: Release) -> None:
+        """Calls `release(None)` once every durable group up to there is in the tables, without waiting for a quiet moment."""
+        if position <= self._applied_position:
+            release(None)
+        elif self._apply_damage is not None:
+            release(store_off(self._apply_damage, str(self._place.folder)))
+        else:
+            self._hurried.append((position, release))
+            self._go_on()
+
+    def _tell_hurried(self, position: int) -> None:
+        self._applied_position = position
+        reached = [release for wanted, release in self._hurried if wanted <= position]
+        self._hurried = [waiting for waiting in self._hurried if waiting[0] > position]
+        for release in reached:
+            release(None)
+
+    def _refuse_hurried(self, error: BaseException) -> None:
+        hurried, self._hurried = self._hurried, []
+        for _, release in hurried:
+            release(store_off(error, str(self._place.folder)))
+
     def _apply_may_go(self) -> None:
         self._apply_waits = False
         self._go_on()
 
     def _sweep(self, writer: Writer) -> None:
         generation = self._retired
-        assert generation is not None, "a sweep's turn without a retired generation"
+        if generation is None:
+            self._forget(writer)
+            return
 
         def job() -> tuple[int, int | None]:
             finished, rows = writer.sweep_slice(generation)
@@ -308,6 +347,29 @@ class Upkeep:
         else:
             rows, self._retired = result
             self.counters.rows_swept += rows
+        self._go_on()
+        self._after_writing()
+
+    def _forget(self, writer: Writer) -> None:
+        now_ms = self._clock.now_ms()
+
+        def job() -> tuple[bool, int, int | None]:
+            finished, undo_from = writer.forget_slice(now_ms)
+            return finished, undo_from, writer.retired()
+
+        self._submit(Turn.SWEEP, job, self._forgot)
+
+    def _forgot(self, result: tuple[bool, int, int | None] | BaseException) -> None:
+        finished = True
+        if isinstance(result, BaseException):
+            # The past can wait for the next pass.
+            if trouble_of(result) is Trouble.IO:
+                self._trouble = result
+        else:
+            finished, self.undo_from, self._retired = result
+        if finished:
+            self._forgetting = False
+            self._next_pass_ms = self._clock.now_ms() + UNDO_PASS_MS
         self._go_on()
         self._after_writing()
 
@@ -389,12 +451,14 @@ class Upkeep:
         self._take(result)
         self._layers.applied(self._layers.durable)
         self._let_leave()
+        self._tell_hurried(self._layers.durable)
 
     def _turn_off(self, error: BaseException) -> None:
         self._halted = True
         connections = self.connections.take_all()
         self._timers.cancel_all()
         self._reports.turned_off(self._layers.give_up(), store_off(error, str(self._place.folder)))
+        self._refuse_hurried(error)
         self._lane.when_idle(
             lambda: self._committer.submit(partial(close_in_trouble, connections), lambda _: self._nothing_to_do())
         )
@@ -434,6 +498,7 @@ class Upkeep:
     def _take(self, files: Files) -> None:
         self.connections.adopt(files)
         self._retired = files.retired
+        self.undo_from = files.undo_from
         self._backfilled = self._whole_tried = 0
 
     @property
@@ -443,7 +508,7 @@ class Upkeep:
     def rest(self) -> None:
         """Closes the connections if nothing is going on."""
         layers = self._layers
-        idle = not (self._busy or self._halted or self._lane.busy or self._awake)
+        idle = not (self._busy or self._halted or self._lane.busy or self._awake or self._forgetting)
         if idle and not layers.size_bytes and not layers.fence_due and self._retired is None and self._trouble is None:
             self._busy = True
             self._committer.submit(partial(close_checkpointed, self.connections.take_all(), self._place), self._rested)

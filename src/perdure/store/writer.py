@@ -16,6 +16,7 @@ from perdure.store.connection import transaction, unsynced
 from perdure.store.crash_point import At, CrashPoint
 from perdure.store.log import LogCodec
 from perdure.store.page_id import page_ids
+from perdure.store.undo_keeping import UndoKeeping
 from perdure.store.wal_room import WalRoom
 
 _APPEND = "INSERT INTO log(id, body) VALUES(?, ?)"
@@ -25,9 +26,9 @@ _SWEEP = (
     f" (SELECT key FROM kv WHERE generation = ?1 ORDER BY key LIMIT {STEP_ROWS})"
 )
 _SWEEP_PAGES = (
-    "DELETE FROM page WHERE id IN (SELECT id FROM page WHERE id BETWEEN ? AND ? ORDER BY id"
-    f" LIMIT {STEP_PAGES})"
+    f"DELETE FROM page WHERE id IN (SELECT id FROM page WHERE id BETWEEN ? AND ? ORDER BY id LIMIT {STEP_PAGES})"
 )
+_UNDO_FROM = "SELECT value FROM meta WHERE key = 'undo_from'"
 _SWEPT = "DELETE FROM retired WHERE generation = ?"
 
 
@@ -48,6 +49,7 @@ class Writer:
         self.applying: Applying | None = None
         """The batch that is not wholly in the tables yet."""
         self._steps: Iterator[None] = iter(())
+        self._forgetting: Iterator[None] | None = None
         connection.set_wal_hook(self._after_commit)
 
     def _after_commit(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
@@ -120,6 +122,21 @@ class Writer:
         with unsynced(self.connection), transaction(self.connection, self._at, *points):
             finished = self._run_for(swept.steps(), seconds_max)
         return finished, swept.rows
+
+    def forget_slice(self, now_ms: int, seconds_max: float = SLICE_S) -> tuple[bool, int]:
+        """Goes on with a pass over the past for about that long: (it is at its end, nobody can go back to before there)."""
+        if self._forgetting is None:
+            self._forgetting = UndoKeeping(self.connection, now_ms).steps()
+        try:
+            points = CrashPoint.BEFORE_FORGETTING, CrashPoint.AFTER_FORGETTING
+            with unsynced(self.connection), transaction(self.connection, self._at, *points):
+                finished = self._run_for(self._forgetting, seconds_max)
+        except BaseException:
+            self._forgetting = None
+            raise
+        if finished:
+            self._forgetting = None
+        return finished, self._cursor.execute(_UNDO_FROM).get or 0
 
     def _run_for(self, steps: Iterator[None], seconds_max: float) -> bool:
         """Takes steps until that much time has passed, at least one; True when there are no more."""
