@@ -208,6 +208,8 @@ class Instance:
         """Constructor, its critical sections, setup(): with the gate closed to all else."""
         deadline: Cancellable | None = None
         try:
+            if self.rows.is_to_restore:
+                await self.rows.restore()
             state = State(self)
             if self.home.schema is not None:
                 state.storage.sql.make_ready()

@@ -98,10 +98,7 @@ class Rows:
         self._id = id
         self._store = store
         self._clock = clock
-        self.record: ObjectRecord | None = store.record(id.raw)
-        self._registered = self.record
-        self.generation: int | None = None if self.record is None else self.record.generation
-        self.name = self.record.name if self.record is not None and self.record.name is not None else _kept_name(id)
+        self.read_record()
         self.unit: Unit | None = None
         self.savepoints: list[Savepoint] | None = None
         """Outermost first; None if none is open."""
@@ -116,6 +113,24 @@ class Rows:
         self.sql: Database | None = None
         """None until code uses it."""
         self.shut_by: BaseException | None = None
+
+    def read_record(self) -> None:
+        """What the registry says of the object, before it has read or written anything."""
+        self.record: ObjectRecord | None = self._store.record(self._id.raw)
+        self._registered = self.record
+        self.generation: int | None = None if self.record is None else self.record.generation
+        name = None if self.record is None else self.record.name
+        self.name = _kept_name(self._id) if name is None else name
+
+    @property
+    def is_to_restore(self) -> bool:
+        """The object goes back to an earlier state before it starts."""
+        return self._store.place_to_restore(self._id.raw) is not None
+
+    async def restore(self) -> None:
+        """Go back there. Nothing has been read or written yet."""
+        self.follow(await self._store.restore(self._id.raw))
+        self.read_record()
 
     def follow(self, position: int) -> None:
         """An instance that was reset wrote up to there: this one reads it, so what it says may reveal it."""
@@ -335,7 +350,16 @@ class Rows:
 
     # Sealing
 
-    def seal(self) -> None:
+    def pin(self, *, restore: int | None = None) -> int:
+        """Seal the unit, whose end can be gone back to; gives that place, and outputs that follow wait for it.
+
+        restore: the place that the object goes back to when it starts next.
+        """
+        self.open_unit().confirmed = True
+        self.seal(pin=True, restore=restore)
+        return self._store.pinned_place(self._id.raw)
+
+    def seal(self, *, pin: bool = False, restore: int | None = None) -> None:
         """Hand the unit to the store as one entry. The outputs that wait for it now wait for its group."""
         unit, self.unit = self.unit, None
         if unit is None:
@@ -345,9 +369,9 @@ class Rows:
             pages = None if self.sql is None else self.sql.take_changes(exists=exists)
             if pages is not None and self.generation is None:
                 self._begin_to_exist()
-            written = unit.rows or unit.removed or pages or unit.alarm
+            written = unit.rows or unit.removed or pages or unit.alarm or pin
             if written:
-                self.written_position = self._store.append(self._entry(unit, pages))
+                self.written_position = self._store.append(self._entry(unit, pages, pin=pin, restore=restore))
         except PerdureError as error:
             release_all(unit.held, error)
             raise
@@ -359,7 +383,7 @@ class Rows:
         for release in unit.held or ():
             self.release_when_confirmed(release)
 
-    def _entry(self, unit: Unit, pages: dict[int, bytes] | None) -> Entry:
+    def _entry(self, unit: Unit, pages: dict[int, bytes] | None, *, pin: bool, restore: int | None) -> Entry:
         changed = self.record is not None and self.record is not self._registered
         return Entry(
             object=self._id.raw,
@@ -371,6 +395,8 @@ class Rows:
             retires=unit.retires,
             pages=pages,
             alarm=unit.alarm,
+            pin=pin,
+            restore=restore,
         )
 
     @property

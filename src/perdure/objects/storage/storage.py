@@ -14,6 +14,7 @@ from perdure.model.errors import WrongValue
 from perdure.objects.op import Op
 from perdure.objects.sql.sql_storage import SqlStorage
 from perdure.objects.storage.alarm import AlarmStorage
+from perdure.objects.storage.bookmarks import Bookmarks
 from perdure.objects.storage.keyed import Keyed
 from perdure.objects.storage.kv import SyncKv
 from perdure.objects.storage.transaction import (
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Storage(Keyed, AlarmStorage):
+class Storage(Keyed, AlarmStorage, Bookmarks):
     """The storage of one object."""
 
     __slots__ = ("_kv", "_sql")
