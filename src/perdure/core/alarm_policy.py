@@ -32,9 +32,7 @@ def after_failed_run(alarm: Alarm, error: str, *, now_ms: int, retries_max: int,
 def after_lost_run(alarm: Alarm, error: str, *, now_ms: int, jitter: float) -> Alarm:
     """The store failed, the object was overloaded, or the process went: nothing that its code could help."""
     streak = min(alarm.streak, 0) - 1
-    return Alarm(
-        alarm.at_ms, now_ms + _delay_ms(-streak, jitter), alarm.retries, streak, error[:ERROR_CHARACTERS_MAX]
-    )
+    return Alarm(alarm.at_ms, now_ms + _delay_ms(-streak, jitter), alarm.retries, streak, error[:ERROR_CHARACTERS_MAX])
 
 
 def _delay_ms(streak: int, jitter: float) -> int:

@@ -168,11 +168,8 @@ class AlarmClock:
 
     def _start(self, object: bytes, now_ms: int) -> None:
         alarm = self._store.alarm(object)
-        if alarm is None:
-            return
-        if alarm.due_ms > now_ms:
-            self._push(object)
-            return
+        if alarm is None or alarm.due_ms > now_ms:
+            return  # deleted, or put off: then its new time is in the heap too
         if not self._has_handler:
             _log.warning(
                 "%s/%s: its alarm was dropped: the class has no `alarm` handler", self._class_name, object.hex()

@@ -66,7 +66,9 @@ class AlarmRun(Event):
     async def _run(self, target: object, instance: Instance, alarm: Alarm) -> None:
         rows = instance.rows
         limit_s = instance.home.limits.alarm.total_seconds()
-        deadline = instance.home.clock.call_later(limit_s, lambda: instance.break_with(_took_too_long(instance, limit_s)))
+        deadline = instance.home.clock.call_later(
+            limit_s, lambda: instance.break_with(_took_too_long(instance, limit_s))
+        )
         rows.alarm_run = self
         change: AlarmChange | None = AlarmChange(None)
         try:

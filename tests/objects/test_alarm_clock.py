@@ -1,0 +1,161 @@
+"""The clock of a class's alarms: none early, none forgotten, few in memory, one run of an object at a time."""
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
+from perdure.objects.alarms import alarm_clock
+from perdure.objects.alarms.alarm_clock import AlarmClock
+from tests.store.world import World
+
+
+class Seat:
+    """A clock over a real store whose runs are ended by the test."""
+
+    def __init__(self, folder):
+        self.world = World(folder / "store")
+        self.runs = []
+        self.open()
+
+    def open(self):
+        self.clock = AlarmClock(
+            self.world.store,
+            self.world.clock,
+            lambda target, info: None,
+            class_name="Own",
+            retries_max=6,
+            jitter=lambda: 0.0,
+            deliver=self.runs.append,
+        )
+
+    @property
+    def now_ms(self):
+        return self.world.clock.now_ms()
+
+    def set(self, n, due_ms):
+        object = n.to_bytes(32, "big")
+        record = ObjectRecord(n + 1, None, 0) if self.world.store.record(object) is None else None
+        alarm = None if due_ms is None else Alarm(due_ms, due_ms)
+        self.world.store.append(Entry(object, self.now_ms, n + 1, {}, record, alarm=AlarmChange(alarm)))
+
+    def end_runs(self):
+        """Each alarm that ran is deleted, as by its handler's end; gives the numbers of the objects."""
+        ended, self.runs[:] = [int.from_bytes(run.object, "big") for run in self.runs], []
+        for n in ended:
+            self.set(n, None)
+            self.clock.ended(n.to_bytes(32, "big"))
+        return ended
+
+    def pass_time(self, seconds):
+        self.world.clock.advance(seconds)
+        self.world.settle()
+
+
+@pytest.fixture
+def seat(tmp_path):
+    made = Seat(tmp_path)
+    yield made
+    made.world.abandon()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_set_moved_and_deleted_each_runs_once_when_due_and_never_before(tmp_path, seed, monkeypatch):
+    rng = random.Random(seed)
+    monkeypatch.setattr(alarm_clock, "LOADED_MAX", 8)
+    monkeypatch.setattr(alarm_clock, "LOAD_ROWS", 3)
+    seat = Seat(tmp_path)
+    seat.clock.start()
+    due, ran = {}, []
+    for step in range(150):
+        n = rng.randrange(30)
+        if rng.random() < 0.6:
+            due[n] = seat.now_ms + rng.randrange(20_000)
+            seat.set(n, due[n])
+        elif n in due and rng.random() < 0.3:
+            seat.set(n, None)
+            del due[n]
+        if rng.random() < 0.1:
+            seat.clock.stop()
+            seat.runs.clear()
+            seat.open()
+            seat.clock.start()
+        seat.pass_time(rng.choice([0.0, 0.1, 3.0]))
+        for n in seat.end_runs():
+            assert due.pop(n) <= seat.now_ms, f"seed {seed}, step {step}: {n} was early"
+            ran.append(n)
+        assert len(seat.clock._next) <= 8 + 3
+    for _ in range(200):
+        seat.pass_time(1.0)
+        for n in seat.end_runs():
+            del due[n]
+    assert due == {}, f"seed {seed}: never ran"
+    assert ran
+    seat.world.abandon()
+
+
+def test_of_very_many_few_are_in_memory_and_all_run(seat, monkeypatch):
+    monkeypatch.setattr(alarm_clock, "LOADED_MAX", 100)
+    monkeypatch.setattr(alarm_clock, "LOAD_ROWS", 50)
+    for n in range(1_000):
+        seat.set(n, seat.now_ms + 10_000 + n)
+    seat.world.quiet()
+    seat.open()
+    seat.clock.start()
+    most, ran = 0, set()
+    for _ in range(300):
+        seat.pass_time(0.1)
+        most = max(most, len(seat.clock._next))
+        ran.update(seat.end_runs())
+    assert ran == set(range(1_000))
+    assert most <= 150
+
+
+def test_of_one_object_one_run_at_a_time(seat):
+    seat.clock.start()
+    seat.set(1, seat.now_ms)
+    seat.pass_time(1)
+    seat.set(1, seat.now_ms + 1_000)
+    seat.pass_time(5)
+
+    assert len(seat.runs) == 1
+    seat.clock.ended(seat.runs.pop().object)
+    seat.pass_time(0)
+    assert len(seat.runs) == 1
+
+
+def test_no_more_run_at_once_than_may_and_the_others_follow(seat, monkeypatch):
+    monkeypatch.setattr(alarm_clock, "RUNNING_MAX", 5)
+    for n in range(12):
+        seat.set(n, seat.now_ms)
+    seat.clock.start()
+    seat.pass_time(1)
+
+    assert seat.clock.running == len(seat.runs) == 5
+    ran = seat.end_runs()
+    while seat.pass_time(0.01) or seat.runs:
+        ran += seat.end_runs()
+    assert sorted(ran) == list(range(12))
+
+
+def test_a_stopped_clock_starts_nothing(seat):
+    seat.clock.start()
+    seat.set(1, seat.now_ms + 1_000)
+    seat.clock.stop()
+    seat.pass_time(10)
+
+    assert seat.runs == []
+
+
+def test_the_time_is_looked_at_every_minute_for_the_machines_clock_may_be_set(seat, monkeypatch):
+    delays = []
+    call_later = seat.world.clock.call_later
+    monkeypatch.setattr(seat.world.clock, "call_later", lambda s, fn: delays.append(s) or call_later(s, fn))
+    seat.set(1, seat.now_ms + timedelta(days=1) // timedelta(milliseconds=1))
+
+    seat.clock.start()
+    seat.pass_time(200)
+
+    assert seat.runs == []
+    assert len([delay for delay in delays if delay == 60]) >= 3
