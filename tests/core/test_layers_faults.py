@@ -1,5 +1,6 @@
 """Each rule of the layers, left out on purpose: the schedules that pass with the real class catch every one of them."""
 
+import msgspec
 import pytest
 
 from perdure.core.entry import Entry
@@ -32,7 +33,7 @@ class AppliesTheNewestValue(Layers):
         for key, value in entry.rows.items():
             held = self.value(entry.generation, key)
             rows[key] = value if isinstance(held, Elsewhere) else held
-        return Entry(entry.object, 0, entry.generation, rows, entry.record, entry.removed, entry.retires, entry.pages, entry.alarm)
+        return msgspec.structs.replace(entry, rows=rows)
 
 
 class NoEpoch(Layers):
@@ -67,7 +68,7 @@ class SplitsEntries(Layers):
 
     def append(self, entry: Entry, size_bytes: int) -> int:
         first, *rest = entry.rows or {"a": None}
-        head = Entry(entry.object, 0, entry.generation, {first: entry.rows.get(first)}, entry.record, pages=entry.pages, alarm=entry.alarm)
+        head = msgspec.structs.replace(entry, rows={first: entry.rows.get(first)})
         tail = Entry(entry.object, 0, entry.generation, {key: entry.rows[key] for key in rest}, entry.record)
         position = super().append(head, head.size_bytes())
         self._put_flat(tail, position)

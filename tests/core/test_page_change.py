@@ -1,5 +1,7 @@
 """A change of a page against the page itself: whatever changed, however often the change is made."""
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 from hypothesis import given
 
@@ -25,14 +27,12 @@ def test_the_changes_in_their_order_make_the_last_page_of_the_first(history):
     pages = [ZEROS]
     for edit in history:
         pages.append(edited(pages[-1], edit))
-    changes = [page_change(before, after) for before, after in zip(pages, pages[1:], strict=False)]
+    changes = [page_change(before, after) for before, after in pairwise(pages)]
 
     made = [change for change in changes if change is not None]
 
     assert changed_page(ZEROS, made) == pages[-1]
-    assert [change is None for change in changes] == [
-        before == after for before, after in zip(pages, pages[1:], strict=False)
-    ]
+    assert [change is None for change in changes] == [before == after for before, after in pairwise(pages)]
 
 
 @given(histories, st.data())
@@ -40,7 +40,7 @@ def test_changes_made_again_from_any_of_the_pages_on_the_way_end_at_the_same_pag
     pages = [ZEROS]
     for edit in history:
         pages.append(edited(pages[-1], edit))
-    changes = [page_change(before, after) for before, after in zip(pages, pages[1:], strict=False)]
+    changes = [page_change(before, after) for before, after in pairwise(pages)]
     reached = data.draw(st.integers(0, len(history)))
 
     again = changed_page(pages[reached], [change for change in changes if change is not None])

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -295,7 +296,7 @@ def test_scenario_28_a_handler_that_runs_for_longer_than_its_limit_resets_the_ob
 
 def test_scenario_29_an_evicted_object_is_woken_with_its_name(world: World):
     names = []
-    Own, runs = waker(world, lambda self, info: names.append(self.ctx.id.name))
+    Own, _ = waker(world, lambda self, info: names.append(self.ctx.id.name))
 
     async def scenario():
         own = await world.get(Own, "by name")
@@ -458,7 +459,7 @@ def test_only_one_handler_of_an_object_runs_at_a_time(world: World):
         await asyncio.sleep(10)
         running.append(-1)
 
-    Own, runs = waker(world, slow)
+    Own, _ = waker(world, slow)
 
     async def scenario():
         own = await world.get(Own)
@@ -485,7 +486,7 @@ def test_a_requests_turn_comes_between_many_alarms(world: World):
 
     seen = world.run(scenario)
     assert len(seen) > 5
-    assert max(after - before for before, after in zip(seen, seen[1:], strict=False)) < 100
+    assert max(after - before for before, after in pairwise(seen)) < 100
 
 
 @pytest.mark.parametrize(
@@ -513,7 +514,7 @@ def test_what_is_no_time_is_refused_and_says_what_is(world: World, when, error, 
 
 
 def test_cloudflares_names_take_and_give_milliseconds(world: World):
-    Own, runs = waker(world)
+    Own, _ = waker(world)
 
     async def scenario():
         own = await world.get(Own)

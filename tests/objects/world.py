@@ -27,8 +27,8 @@ from perdure.store.crash_point import passes
 from perdure.store.file_system import checksummed_file_system
 from perdure.store.files import Place, open_files
 from perdure.store.sqlite_store import SqliteStore
-from perdure.workers.schema_steps import schema_of
 from perdure.testing.virtual_loop import LoopClock, VirtualLoop
+from perdure.workers.schema_steps import schema_of
 
 
 class Disk:
