@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from perdure.cli.main import app
+from perdure.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 # The words that the design fixes; each has one meaning in code, documents and messages.

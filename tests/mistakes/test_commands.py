@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from perdure.cli.main import app
+from perdure.cli.app import app
 from tests.mistakes.project import FETCH, TOML, WITH_ROOM
 from tests.workers.world import write_project
 

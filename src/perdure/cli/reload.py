@@ -39,6 +39,8 @@ LAST_WORDS_S = 0.5
 """What a child said before it ended is read by then."""
 OVERLAP_S = 0.5
 """Two watches run for this long, so that no change falls between them."""
+SPARE_AFTER_S = 0.3
+"""After one has come, the first requests have the machine; then the process that the next reload takes is made."""
 RESTART_DELAY_S = 0.5
 RESTART_DELAY_S_MAX = 16.0
 """Between two starts after one that ended by itself; doubled each time, until one has served for as long as this."""
@@ -104,6 +106,8 @@ class Reloader:
         self._has_loaded = False
         """Whether the coming one waits for its turn, or has it."""
         self._has_turn = False
+        self._spare: ChildProcess | None = None
+        """Has imported what serving takes, but nothing of the project; waits to be the coming one."""
         self._going: set[ChildProcess] = set()
         """Told to stop."""
         self._address: Address | None = None
@@ -205,11 +209,14 @@ class Reloader:
             self._url = url
             self._console.ready(url)
             self._hotkeys.explain()
+        self._loop.call_later(SPARE_AFTER_S, self._make_spare)
         self._act_on_next()
 
     def _ended(self, child: ChildProcess, code: int) -> None:
         self._children.discard(child)
         child.close()
+        if child is self._spare:
+            self._spare = None
         was_told = child in self._going
         self._going.discard(child)
         if child is self._coming:
@@ -263,13 +270,13 @@ class Reloader:
         sources = frozenset[Path]() if self._watched is None else self._watched.sources
         self._has_loaded = self._has_turn = False
         address = self._address
-        self._coming = ChildProcess(
+        self._coming = self._new_child()
+        self._coming.start(
             self._options,
             sockets=() if address is None else address.sockets,
             ip="" if address is None else address.ip,
             introduce=not self._url or bool(sources.intersection(change.files)),
         )
-        self._follow(self._coming)
 
     def _overdue(self, child: ChildProcess, after_s: float) -> None:
         if child not in self._going:
@@ -287,9 +294,22 @@ class Reloader:
         self._over = True
         self._forget_clients()
         for child in tuple(self._children):
-            self._let_go(child, at_once=child is self._coming and not self._has_turn)
+            has_data = child is self._serving or (child is self._coming and self._has_turn)
+            self._let_go(child, at_once=not has_data and child not in self._going)
 
     # Children
+
+    def _make_spare(self) -> None:
+        if self._spare is None and not self._over:
+            self._spare = ChildProcess()
+            self._follow(self._spare)
+
+    def _new_child(self) -> ChildProcess:
+        child, self._spare = self._spare, None
+        if child is None:
+            child = ChildProcess()
+            self._follow(child)
+        return child
 
     def _let_go(self, child: ChildProcess, *, at_once: bool = False) -> None:
         if at_once:
