@@ -206,3 +206,29 @@ def test_a_first_start_that_fails_ends_with_the_exit_code_of_its_reason(tmp_path
 
     assert code == 3
     assert "wrangler.toml" in dev.said
+
+
+def test_while_the_files_are_broken_and_the_child_has_died_clients_get_a_503_that_says_what_is_broken(project, dev):
+    dev.post("/", "kept")
+    (project / "lib.py").write_text("raise KeyError('<broken>')\n")
+    dev.wait_line("^error: not reloaded")
+    os.kill(int(dev.get("/pid").text), signal.SIGKILL)
+    dev.wait_line("^error: the process that served was ended by SIGKILL")
+
+    plain = dev.get("/version")
+    page = dev.request("GET", "/version", headers={"accept": "text/html"})
+    dev.wait_line("^error: nobody serves")
+    (project / "lib.py").write_text("import os\nos._exit(9)\n")
+    dev.wait_line("^error: nobody serves")
+    told_the_new_reason = eventually(lambda: "exit code 9" in dev.get("/version").text)
+    write_version(project, "3")
+    dev.wait_line("^Reloaded in")
+
+    assert (plain.status_code, page.status_code) == (503, 503)
+    assert plain.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "KeyError: '<broken>'" in plain.text
+    assert 'lib.py", line 1' in plain.text
+    assert "KeyError: &#x27;&lt;broken&gt;&#x27;" in page.text
+    assert told_the_new_reason
+    assert dev.get("/version").text == "3"
+    assert dev.get("/").text == "kept"

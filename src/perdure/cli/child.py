@@ -19,7 +19,7 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     # All that is imported now stays: looking for garbage in it took a tenth of the start.
     gc.disable()
-    sys.exit(importlib.import_module("perdure.cli.succession").serve(channel))
+    sys.exit(importlib.import_module("perdure.cli.child_work").work(channel))
 
 
 def _leave_it_to_the_parent(signum: int, frame: FrameType | None) -> None:

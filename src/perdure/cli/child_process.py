@@ -45,6 +45,10 @@ class ChildProcess:
         """
         self._channel.send("start", sockets=sockets, options=options.to_json(), ip=ip, introduce=introduce)
 
+    def stand_in(self, options: "DevOptions", *, sockets: Sequence[socket.socket], broken: Message) -> None:
+        """Answer on `sockets` that the project cannot be served, and why: what the one that could not `failed` with."""
+        self._channel.send("stand in", sockets=sockets, options=options.to_json(), broken=broken)
+
     @property
     def pid(self) -> int:
         return self._process.pid

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from perdure.cli.address import Address, listen
+from perdure.cli.broken import Broken
 from perdure.cli.console import Console
 from perdure.cli.dev_bindings import binding_table
 from perdure.cli.dev_console import console_for
@@ -72,6 +73,9 @@ class Place(Protocol):
     def serves(self, url: str) -> None:
         """It answers there from now on."""
 
+    def failed(self, broken: Broken) -> None:
+        """It cannot serve."""
+
     def closed(self) -> None:
         """Its stores are closed."""
 
@@ -102,6 +106,9 @@ class Alone:
     def serves(self, url: str) -> None:
         self._console.ready(url)
 
+    def failed(self, broken: Broken) -> None:
+        """Nobody else answers."""
+
     def closed(self) -> None:
         """Nobody comes after."""
 
@@ -128,12 +135,10 @@ class DevSession:
                         await self._serve(project, address, stop, lines)
                 finally:
                     address.close()
-        except ConfigError as error:
-            self._console.refusal(error)
-            return ExitCode.CONFIG
         except PerdureError as error:
             self._console.refusal(error)
-            return ExitCode.ERROR
+            self._place.failed(Broken.of(error, self._console.mask))
+            return ExitCode.CONFIG if isinstance(error, ConfigError) else ExitCode.ERROR
         finally:
             self._place.closed()
         return ExitCode.OK

@@ -2,7 +2,8 @@
 
 Must stay true: one child serves at a time, and the old one goes only when the new one has loaded its code, so a broken
 edit costs nothing; connections wait in the sockets meanwhile. A child that ends by itself is said and started again by the
-next change or request, never in a tight loop. All that happens is one event after the other. See tests/cli/test_reload.py.
+next change or request, never in a tight loop; if none can start, a stand-in tells clients why. All that happens is one event
+after the other. See tests/cli/test_reload.py.
 """
 
 import asyncio
@@ -108,6 +109,10 @@ class Reloader:
         self._has_turn = False
         self._spare: ChildProcess | None = None
         """Has imported what serving takes, but nothing of the project; waits to be the coming one."""
+        self._stand_in: ChildProcess | None = None
+        """Answers that nobody can serve."""
+        self._broken: Message | None = None
+        """What the last one that could not serve said of it."""
         self._going: set[ChildProcess] = set()
         """Told to stop."""
         self._address: Address | None = None
@@ -184,6 +189,8 @@ class Reloader:
                 self._hand_over()
             case "ready" if child is self._coming:
                 self._came(child, message["url"])
+            case "failed" if child is self._coming:
+                self._broken = message["broken"]
             case "closed" if child is self._serving:
                 self._serving = None
                 self._hand_over()
@@ -196,6 +203,8 @@ class Reloader:
             self._let_go(self._serving)
         else:
             self._has_turn = True
+            if self._stand_in is not None:
+                self._let_go(self._stand_in)
             self._coming.tell("go")
 
     def _came(self, child: ChildProcess, url: str) -> None:
@@ -217,6 +226,8 @@ class Reloader:
         child.close()
         if child is self._spare:
             self._spare = None
+        if child is self._stand_in:
+            self._stand_in = None
         was_told = child in self._going
         self._going.discard(child)
         if child is self._coming:
@@ -236,14 +247,26 @@ class Reloader:
             self._over = True
             self._code = code if code > 0 else ExitCode.ERROR
             return
-        if code < 0:
-            self._console.error(f"the new process {_how_ended(code)} while it started")
+        broken, self._broken = self._broken, None
+        if broken is None:
+            ended = f"the new process {_how_ended(code)} while it started"
+            self._console.error(ended)
+            broken = {"what": ended, "problems": []}
         if self._serving is not None and self._serving not in self._going:
             self._console.error("not reloaded: the code from before serves on until the files are mended")
         else:
-            self._console.error("nobody serves until the files are mended; requests wait")
+            self._console.error("nobody serves until the files are mended; requests get a 503 that says what is wrong")
             self._only_mending_helps = True
+            self._answer_with(broken)
         self._act_on_next()
+
+    def _answer_with(self, broken: Message) -> None:
+        if self._stand_in is not None:
+            self._let_go(self._stand_in)
+        if self._address is not None:
+            self._stand_in = self._new_child()
+            self._stand_in.stand_in(self._options, sockets=self._address.sockets, broken=broken)
+            self._loop.call_later(SPARE_AFTER_S, self._make_spare)
 
     def _act_on_next(self) -> None:
         if self._next is not None:
@@ -294,8 +317,8 @@ class Reloader:
         self._over = True
         self._forget_clients()
         for child in tuple(self._children):
-            has_data = child is self._serving or (child is self._coming and self._has_turn)
-            self._let_go(child, at_once=not has_data and child not in self._going)
+            answers = child in (self._serving, self._stand_in) or (child is self._coming and self._has_turn)
+            self._let_go(child, at_once=not answers and child not in self._going)
 
     # Children
 

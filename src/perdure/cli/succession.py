@@ -5,20 +5,16 @@ before has closed them; it says `closed` once its own are. See tests/cli/test_re
 """
 
 import asyncio
-import gc
-import importlib
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from perdure.cli.address import Address
+from perdure.cli.broken import Broken
 from perdure.cli.child_channel import Channel, Message
-from perdure.cli.dev_options import DevOptions
-from perdure.cli.dev_session import run_dev
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.stop_signal import StopSignal, stop_signal
 from perdure.cli.watch import Watched
@@ -30,7 +26,8 @@ class Succession:
     def __init__(self, channel: Channel, start: Message, sockets: tuple[socket.socket, ...]) -> None:
         self._channel = channel
         self._start = start
-        self._sockets = sockets
+        self.sockets = sockets
+        """What others listened on before."""
         self._go = asyncio.Event()
 
     @property
@@ -39,7 +36,7 @@ class Succession:
 
     @property
     def replaces(self) -> bool:
-        return bool(self._sockets)
+        return bool(self.sockets)
 
     @contextmanager
     def stop(self) -> Iterator[StopSignal]:
@@ -52,8 +49,8 @@ class Succession:
             yield stop
 
     def address(self, listen: Callable[[], Address]) -> Address:
-        if self._sockets:
-            return Address(self._start["ip"], self._sockets[0].getsockname()[1], self._sockets)
+        if self.sockets:
+            return Address(self._start["ip"], self.sockets[0].getsockname()[1], self.sockets)
         address = listen()
         self._channel.send("listening", sockets=address.sockets, ip=address.ip)
         return address
@@ -68,6 +65,9 @@ class Succession:
     def serves(self, url: str) -> None:
         self._channel.send("ready", url=url)
 
+    def failed(self, broken: Broken) -> None:
+        self._channel.send("failed", broken=broken.to_message())
+
     def closed(self) -> None:
         self._channel.send("closed")
 
@@ -76,16 +76,3 @@ class Succession:
             loop.call_soon_threadsafe(self._go.set if message["kind"] == "go" else stop.ask)
         # The parent is gone. Whatever was acknowledged is on the disk, so there is nothing to wait for.
         os._exit(ExitCode.ERROR)
-
-
-def serve(channel: Channel) -> int:
-    """Wait for a project, and serve it; gives the exit code."""
-    gc.freeze()  # what has been imported stays
-    start = channel.receive()
-    if start is None:
-        return ExitCode.ERROR
-    gc.enable()
-    importlib.invalidate_caches()  # this process may be older than what was installed last
-    sys.argv = ["perdure", "dev"]  # what locks and messages call this program
-    options = DevOptions.from_json(start["options"])
-    return run_dev(options, lambda: Succession(channel, start, channel.take_sockets()))
