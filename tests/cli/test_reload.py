@@ -15,6 +15,7 @@ from tests.host.dev_process import PATIENCE_S, DevProcess
 from tests.host.projects import write_project
 
 VERSIONED = """
+import asyncio
 import os
 import lib
 from perdure import DurableObject, Response
@@ -24,6 +25,10 @@ class Keeper(DurableObject):
         if request.method == "POST":
             self.ctx.storage.kv.put("text", await request.text())
         return Response(self.ctx.storage.kv.get("text", "nothing"))
+
+async def endless():
+    yield "begun"
+    await asyncio.Event().wait()
 
 async def fetch(request, env):
     if request.path == "/pid":
@@ -35,6 +40,8 @@ async def fetch(request, env):
         while True: pass
     if request.path == "/greeting":
         return Response(env.GREETING)
+    if request.path == "/stream":
+        return Response(endless())
     if request.path == "/version":
         return Response(lib.VERSION)
     return await env.KEEPER["x"].fetch(request)
@@ -232,3 +239,16 @@ def test_while_the_files_are_broken_and_the_child_has_died_clients_get_a_503_tha
     assert told_the_new_reason
     assert dev.get("/version").text == "3"
     assert dev.get("/").text == "kept"
+
+
+def test_an_open_stream_does_not_hold_up_a_reload_and_ends_broken_off(project, dev):
+    with httpx.stream("GET", f"{dev.url}/stream", timeout=PATIENCE_S) as answer:
+        parts = answer.iter_text()
+        begun = next(parts)
+        write_version(project, "2")
+        dev.wait_line("^Reloaded in [0-9]{1,4}ms")
+
+        with pytest.raises(httpx.HTTPError):
+            next(parts)
+    assert begun == "begun"
+    assert dev.get("/version").text == "2"

@@ -42,6 +42,9 @@ from perdure.host.watchdog import Watchdog
 from perdure.model.errors import ConfigError, PerdureError, WrongValue
 from perdure.web import Request, Response
 
+STREAMS_S = 0.5
+"""For an answer that streams when the server should end: an open stream of events must not hold up a reload."""
+
 
 class Place(Protocol):
     """Where a session stands: alone, or in a line of processes that serve the same project one after the other."""
@@ -167,7 +170,7 @@ class DevSession:
         finally:
             watchdog.stop()
             collector.stop()
-            await host.close()
+            await host.close(streams_s=STREAMS_S)
 
     async def _host(self, project: Project) -> Host:
         """Load the code, and only then, when it is our turn, open the data."""

@@ -329,6 +329,11 @@ class Connection(asyncio.Protocol):
         self._phase = CLOSED
         self._transport.abort()
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether an answer has begun and goes on."""
+        return self._exchange is not None and self._exchange.head_sent
+
     def drain(self) -> None:
         """Close if no request is running or arriving; else the answer to it will be the last."""
         if self._phase is HEAD and self._parser.at_start and not self._stash:
