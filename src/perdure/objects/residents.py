@@ -168,8 +168,10 @@ class Residents:
 
     def became_idle(self, instance: Instance) -> None:
         instance.idle_since = self.clock.monotonic()
-        self._idle.pop(instance.id.raw, None)  # to the end, if it was there: a task of it ended just now
-        self._idle[instance.id.raw] = instance
+        key = instance.id.raw
+        if key in self._idle:
+            del self._idle[key]  # to the end: a task of it ended just now
+        self._idle[key] = instance
         if self._closing is not None:
             self._perhaps_drained()
 
