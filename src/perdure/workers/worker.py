@@ -17,6 +17,7 @@ from typing import Any
 from perdure.core.clock import Clock
 from perdure.model.errors import NoHandler, ObjectAborted, ObjectReset, WrongType
 from perdure.model.object_id import IdKey, ObjectId
+from perdure.objects.driver import install
 from perdure.objects.origin import ORIGIN, RequestNumbers
 from perdure.objects.residents import Residents
 from perdure.objects.state import State as ActivationState
@@ -69,6 +70,7 @@ class Worker:
         self.program = program
         self.clock = clock
         self.running_requests = 0
+        install(asyncio.get_running_loop())
         self.residents: dict[str, Residents] = {}
         self._namespaces: dict[str, Namespace[Any]] = {}
         for class_name, spec in program.classes.items():
