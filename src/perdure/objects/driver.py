@@ -3,7 +3,8 @@
 A task of an object does not run its coroutine but a `Driven` one, which steps it by hand. Must stay true: user code runs only
 while the gate admits it, in ticket order; a cancellation that arrives at the gate reaches user code only inside; what a step
 wrote is sealed when it yields, ends or raises; a broken instance is never stepped again, whatever its code catches; tasks of
-the host program never meet the driver; those of a Worker's handler only so that `sys.exit()` ends no more than them. See tests/objects/test_driver.py and the gate scenarios in tests/objects/.
+the host program never meet the driver, and those of a Worker's handler only so that `sys.exit()` ends no more than one of them.
+See tests/objects/test_driver.py, the gate scenarios in tests/objects/ and tests/workers/test_worker.py.
 """
 
 import asyncio
