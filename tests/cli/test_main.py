@@ -121,7 +121,7 @@ def test_a_command_that_does_not_exist_is_answered_with_the_nearest_one(perdure)
     result = perdure("devv")
 
     assert result.exit_code == ExitCode.USAGE
-    assert "Did you mean 'dev'?" in result.output
+    assert "did you mean dev?" in result.output
 
 
 def test_json_before_the_command_is_told_where_it_belongs(perdure):

@@ -252,3 +252,11 @@ def test_an_open_stream_does_not_hold_up_a_reload_and_ends_broken_off(project, d
             next(parts)
     assert begun == "begun"
     assert dev.get("/version").text == "2"
+
+
+def test_a_warning_about_the_code_is_said_once_for_each_reload(project, dev):
+    main = (project / "main.py").read_text()
+    (project / "main.py").write_text(main.replace("fetch(request, env):", "fetch(request, env: 'Unheard'):"))
+    dev.wait_line("^Reloaded in")
+
+    assert dev.said.count("the env annotation") == 1

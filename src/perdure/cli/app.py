@@ -7,13 +7,18 @@ See tests/cli/test_main.py and tests/cli/test_help.py.
 import importlib
 import json
 import platform
-from collections.abc import Iterator, MutableMapping
+import sys
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typing_extensions import override
 
+from perdure.cli.exit_code import ExitCode
+from perdure.cli.usage import UsageError, as_refusal, no_such_command
 from perdure.host.version import VERSION
+from perdure.model.errors import WrongValue
 
 COMMANDS = {
     "init": "perdure.cli.init",
@@ -78,12 +83,38 @@ class _CommandGroup(TyperGroup):
         super().__init__(**attributes)
         self.commands = _Commands()
 
+    @override
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        """Run the command that `args` name, and end the process with its exit code."""
+        options["standalone_mode"] = False  # else Typer would say in its own words what it does not understand
+        said = sys.argv[1:] if args is None else args
+        try:
+            code = super().main(args, *others, **options)
+        except UsageError as error:
+            code = _refused(as_refusal(error, next((word for word in said if word in COMMANDS), "")), said)
+        except WrongValue as error:
+            code = _refused(error, said)
+        except typer.Abort:
+            code = ExitCode.ERROR
+        sys.exit(code or ExitCode.OK)
+
+    @override
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            raise no_such_command(args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+
+def _refused(error: WrongValue, said: Sequence[str]) -> ExitCode:
+    refuse = importlib.import_module("perdure.cli.refusal").refuse_here
+    code: ExitCode = refuse(error, as_json="--json" in said, code=ExitCode.USAGE)
+    return code
+
 
 app = typer.Typer(
     name="perdure",
     cls=_CommandGroup,
     help="Durable Objects for Python: named objects that exist once and keep what they store.",
-    no_args_is_help=True,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
@@ -107,4 +138,5 @@ def perdure(
     if as_json:
         raise typer.BadParameter("it goes after the command: perdure check --json", param_hint="--json")
     if context.invoked_subcommand is None:
-        context.fail("Missing command.")
+        typer.echo(context.get_help())
+        raise typer.Exit(ExitCode.USAGE)

@@ -109,8 +109,8 @@ def _reloading(options: DevOptions, child: ChildProcess | None) -> int:
         first = child or ChildProcess()
         first.start(options)
         code: int = importlib.import_module("perdure.cli.reload").run_reloading(options, first)
-    except KeyboardInterrupt:  # before the parent listened to it; the child ends with us
-        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt:  # before the parent listened to it: nothing is served yet, and the child ends with us
+        return ExitCode.OK
     return code
 
 

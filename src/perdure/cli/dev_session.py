@@ -148,7 +148,7 @@ class DevSession:
 
     async def _serve(self, project: Project, address: Address, stop: StopSignal, lines: LogLines) -> None:
         tls = self._tls()
-        host = await stop.unless_stopped(self._host(project))
+        host = await stop.unless_stopped(self._host(project, lines))
         if host is None:
             return
         lines.turn_on_again()
@@ -172,7 +172,7 @@ class DevSession:
             collector.stop()
             await host.close(streams_s=STREAMS_S)
 
-    async def _host(self, project: Project) -> Host:
+    async def _host(self, project: Project, lines: LogLines) -> Host:
         """Load the code, and only then, when it is our turn, open the data."""
         self._watch(project)
         assignment = Assignment.of_project(project)
@@ -180,7 +180,8 @@ class DevSession:
             self._watch(project)
             clock, data_folder = RealClock(), self._data_folder(project)
             if self._place.replaces:
-                rehearse(assignment, data_folder, clock=clock, random_bytes=os.urandom)
+                with lines.silent():  # the start warns of the same
+                    rehearse(assignment, data_folder, clock=clock, random_bytes=os.urandom)
             await self._place.wait_turn()
             return await Host.run(lambda: assignment, data_folder, clock=clock)
         except BaseException:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from perdure.cli.child_process import ChildProcess
+from perdure.cli.exit_code import ExitCode
 
 NO_CHILD = frozenset({"--no-reload", "--help", "-h"})
 """With one of these `dev` needs no child."""
@@ -18,6 +19,8 @@ def main() -> None:
     child = ChildProcess() if _serves_by_a_child(sys.argv[1:]) else None
     try:
         importlib.import_module("perdure.cli.app").app(obj=child)
+    except KeyboardInterrupt:  # while it was imported
+        sys.exit(ExitCode.INTERRUPTED)
     finally:
         if child is not None:
             child.end()

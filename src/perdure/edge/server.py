@@ -15,7 +15,7 @@ from typing import Any
 from perdure.edge.connection import Connection
 from perdure.edge.limits import EdgeLimits
 from perdure.edge.peers import TrustedProxies
-from perdure.edge.site import Handler, OnError, OnRequest, Site
+from perdure.edge.site import Handler, Member, OnError, OnRequest, Site
 from perdure.model.errors import WrongValue
 
 # Connections that the system completes before the loop gets to them; a burst of clients at once.
@@ -120,7 +120,7 @@ class Server:
             connection.drain()
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + grace_s - NEXT_REQUEST_S
-        streaming: set[Connection] = set()
+        streaming: set[Member] = set()
         while (left_s := ends_s - loop.time()) > 0:
             streaming_before, streaming = streaming, {each for each in site.connections if each.is_streaming}
             for connection in streaming & streaming_before:
