@@ -46,6 +46,7 @@ class Home(Protocol):
     clock: Clock
     limits: Limits
     loop: asyncio.AbstractEventLoop
+    thread: int
     about_now: float
     """The monotonic clock at the last tick: good to a second, and free."""
     base_context: Context
@@ -75,7 +76,6 @@ class Instance:
         "queued_since",
         "rows",
         "tasks",
-        "thread",
     )
 
     def __init__(self, id: ObjectId, home: Home) -> None:
@@ -83,7 +83,6 @@ class Instance:
         self.home = home
         self.rows = Rows(id, home.store, home.clock)
         self.gate = InputGate()
-        self.thread = get_ident()
         self.object: object | None = None
         self.tasks: dict[AnyTask, Event | None] | None = None
         """In the order in which they began, so that a reset ends them in that order and a schedule replays; with the event
@@ -267,7 +266,7 @@ class Instance:
 
     def touch(self) -> None:
         """Storage asks first: is this a step of this object, or a callback that may be a unit of its own?"""
-        if get_ident() != self.thread:
+        if get_ident() != self.home.thread:
             raise WrongThread(
                 what="an object's storage was used from another thread",
                 where=self.label,
