@@ -13,7 +13,9 @@ import typer
 from perdure.model.errors import WrongValue
 
 # Typer names only some of the errors that its parser raises; they have this one in common.
-UsageError: type[Any] = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "UsageError")
+UsageError: type[Exception] = next(
+    each for each in typer.BadParameter.__mro__ if each.__name__ == "UsageError" and issubclass(each, Exception)
+)
 
 
 def as_refusal(error: Any, command: str) -> WrongValue:

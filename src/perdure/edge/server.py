@@ -104,7 +104,7 @@ class Server:
         return 0 if self._site is None else len(self._site.connections)
 
     async def drain(self, grace_s: float, *, streams_s: float = math.inf) -> None:
-        """Stop: no new connections at once, and what is answered from now on is the last on its connection.
+        """Stop: no new connections at once, and on each the answer to what its client has sent so far is the last.
 
         Idle connections are closed after NEXT_REQUEST_S. What is not answered after `grace_s` is dropped; an answer that
         has begun and still streams is dropped after `streams_s`, or up to twice that.
