@@ -102,6 +102,13 @@ MISTAKES = [
         why="an async method gives a coroutine, which has its result once it is awaited",
         next_step="write `(await ...)`",
     ),
+    Mistake(
+        "calls given to asyncio.wait",
+        in_worker("await asyncio.wait([counter.increment()])  # here"),
+        what="Passing coroutines is forbidden",
+        why="`asyncio.wait` takes tasks, and a call of an object becomes one",
+        next_step="asyncio.create_task(call)",
+    ),
 ]
 
 
