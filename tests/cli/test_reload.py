@@ -259,4 +259,15 @@ def test_a_warning_about_the_code_is_said_once_for_each_reload(project, dev):
     (project / "main.py").write_text(main.replace("fetch(request, env):", "fetch(request, env: 'Unheard'):"))
     dev.wait_line("^Reloaded in")
 
+    assert eventually(lambda: "the env annotation" in dev.said)
     assert dev.said.count("the env annotation") == 1
+
+
+def test_an_import_without_end_is_said_and_ended_by_the_next_change(project, dev):
+    (project / "lib.py").write_text("while True: pass\n")
+    dev.wait_line("importing for 3 s, and goes on; what was there before answers")
+    before = dev.get("/version").text
+    write_version(project, "2")
+    dev.wait_line("^Reloaded in")
+
+    assert (before, dev.get("/version").text) == ("1", "2")

@@ -34,6 +34,8 @@ DEBOUNCE_MS = 200
 """Changes that go on and on are acted on after this."""
 SAY_WAITING_S = 1.0
 """A reload that waits longer for running requests says so."""
+SAY_LOADING_S = 3.0
+"""Code that is imported for longer than this may never end, so it is said."""
 GOING_S_MAX = 15.0
 """A child that was told to stop drops its requests after 10 s; one that is not gone by then hangs, and is killed."""
 LAST_WORDS_S = 0.5
@@ -76,6 +78,13 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Loads:
+    """A child that was started loads its code for long."""
+
+    child: ChildProcess
+
+
+@dataclass(frozen=True, slots=True)
 class Overdue:
     """A child that was told to stop is still there."""
 
@@ -88,7 +97,7 @@ class Stop:
     """Somebody wants all this to end."""
 
 
-Event = Said | Ended | Changed | Waits | Overdue | Stop
+Event = Said | Ended | Changed | Waits | Loads | Overdue | Stop
 
 
 class Reloader:
@@ -134,6 +143,7 @@ class Reloader:
         self._code = int(ExitCode.OK)
         self._hotkeys = Hotkeys(console, reload=self.reload, quit=self.quit, url=lambda: self._url)
         self._follow(first)
+        self._tell_if_it_takes_long(first)
 
     async def run(self) -> int:
         """Serve; gives the exit code for how it ended."""
@@ -172,6 +182,8 @@ class Reloader:
                 self._reload(event)
             case Waits():
                 self._reload(Changed(()))
+            case Loads(child):
+                self._loads(child)
             case Overdue(child, after_s):
                 self._overdue(child, after_s)
             case Stop():
@@ -299,6 +311,19 @@ class Reloader:
             sockets=() if address is None else address.sockets,
             ip="" if address is None else address.ip,
             introduce=not self._url or bool(sources.intersection(change.files)),
+        )
+        self._tell_if_it_takes_long(self._coming)
+
+    def _tell_if_it_takes_long(self, child: ChildProcess) -> None:
+        self._loop.call_later(SAY_LOADING_S, self._events.put_nowait, Loads(child))
+
+    def _loads(self, child: ChildProcess) -> None:
+        if child is not self._coming or self._has_loaded or self._over:
+            return
+        serves = self._serving is not None or self._stand_in is not None
+        meanwhile = "what was there before answers" if serves else "requests wait"
+        self._console.line(
+            f"The project has been importing for {SAY_LOADING_S:g} s, and goes on; {meanwhile} meanwhile"
         )
 
     def _overdue(self, child: ChildProcess, after_s: float) -> None:
