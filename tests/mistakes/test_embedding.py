@@ -226,10 +226,10 @@ CASES = [
     Case(
         "a folder of a newer version",
         of_a_newer_version,
-        "9.9.9",
+        "store.db was written by a newer Perdure (9.9.9)",
         "P/data",
-        "newer",
-        "9.9.9",
+        "its format is 2, this program knows up to 1",
+        "run that version or a later one, or open another folder; nothing was changed",
     ),
     Case(
         "a file instead of a folder",
