@@ -41,11 +41,3 @@ def test_the_page_has_each_name() -> None:
     ]
 
     assert missing == []
-
-
-def test_the_page_has_each_alias() -> None:
-    aliases = (DOCS.parent / "tests" / "surface" / "aliases.txt").read_text().splitlines()
-
-    missing = [each for each in aliases if not each.startswith("#") and each.split(".")[-1] not in PAGE]
-
-    assert missing == []
