@@ -35,6 +35,7 @@ from perdure.workers.handler import FunctionHandler, as_response
 from perdure.workers.home import Home
 from perdure.workers.loader import Program
 from perdure.workers.namespace import Namespace
+from perdure.workers.shown_calls import ShowingResidents, calls_are_shown
 from perdure.workers.state import State
 
 _log = logging.getLogger("perdure.object")
@@ -153,7 +154,7 @@ class Worker:
         def make(state: ActivationState) -> object:
             return spec.cls(State(state, self._background), self.env)
 
-        residents = Residents(
+        residents = (ShowingResidents if calls_are_shown() else Residents)(
             class_name=class_name,
             store=housing.store,
             clock=self.clock,
