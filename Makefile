@@ -1,5 +1,5 @@
 # Each target first brings .venv up to date; scripts/setup says how, and does nothing when it is.
-.PHONY: demo test bench fresh lint types soak setup
+.PHONY: demo test bench fresh judges lint types mypy pyright other-python soak setup
 python := .venv/bin/python
 # Two workers: what the smallest machine we promise anything about has.
 workers ?= 2
@@ -9,19 +9,29 @@ demo: setup
 	@exec $(python) scripts/demo.py $(args)
 
 # Ends with pytest's own closing line. The floors of coverage are judged inside that run, by scripts/coverage_floor.py.
-test: setup lint types
-	@scripts/other-python
+test: setup
+	@$(MAKE) --no-print-directory -j $(workers) judges
 	$(python) -m pytest -n $(workers) --dist worksteal -p scripts.coverage_floor \
 		--cov=perdure --cov-branch --cov-report= --cov-report=json:.coverage.json
+
+# Side by side: two of them have one thread each.
+judges: setup mypy pyright lint other-python
 
 lint: setup
 	$(python) -m ruff check src tests scripts examples
 	$(python) -m ruff format --check src tests scripts examples
 	.venv/bin/lint-imports
 
-types: setup
+types: setup mypy pyright
+
+mypy: setup
 	$(python) -m mypy
+
+pyright: setup
 	.venv/bin/pyright
+
+other-python: setup
+	@scripts/other-python
 
 # The suites that take minutes: what `make test` does with few seeds, with many.
 soak: setup

@@ -60,8 +60,8 @@ ABOUT = {
     "DurableObject.env": "The Worker's bindings and variables.",
     "DurableObject.fetch": "Yours to define, `async` or not, with `request`: answers a request that the object was sent.",
     "DurableObject.pre_shutdown": (
-        'Yours to define, with `reason`, which is "stop", "inactive" or "update": runs before the instance goes, for at most '
-        "10 s (API-7). Alias: `preShutdown`."
+        'Yours to define, with `reason`, which is "stop", "inactive" or "update": is to run before the instance goes, for at '
+        "most 10 s (API-7). Nothing calls it yet. Alias: `preShutdown`."
     ),
     "File.content": "All of it.",
     "File.content_type": "Its media type.",

@@ -1,7 +1,36 @@
-"""What holds for every test: chance is repeatable and a busy machine is no failure."""
+"""What holds for every test: chance is repeatable and a busy machine is no failure. What costs time for nothing is left out."""
 
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says how busy the machine is; print_blob gives what repeats a failure elsewhere.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("any machine")
+
+
+@pytest.fixture
+def unmeasured() -> Iterator[None]:
+    """For runs of many seeds: counting lines adds half to what one costs, and every line they run is run by smaller tests."""
+    here, threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    yield
+    threading.settrace(threads)
+    sys.settrace(here)
+
+
+@pytest.fixture
+def memory_path() -> Iterator[Path]:
+    """`tmp_path` in memory, where there is such a place: for files on a disk that is simulated, or is not what is tried."""
+    shared_memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        prefix="perdure-", dir=shared_memory if os.access(shared_memory, os.W_OK) else None
+    ) as folder:
+        yield Path(folder)

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from perdure.cli import check_program
+from perdure.cli.app import app
 from perdure.cli.check_program import start_program
 from perdure.cli.exit_code import ExitCode
-from perdure.cli.main import app
 from perdure.config import load_project
 from tests.host.projects import write_project
 

@@ -98,3 +98,29 @@ def test_code_that_cannot_be_loaded_is_told_with_all_of_its_error(tmp_path):
     assert told["error"]["code"] == "PERDURE_LOAD_FAILED"
     assert "ValueError: not yet" in told["error"]["why"]
     assert told["files"] == [str(tmp_path / "main.py")]
+
+
+SCHEDULED = {
+    "a function": (
+        "async def fetch(request): ...\nasync def scheduled(event): ...\n",
+        ["fetch of main", "scheduled of main"],
+    ),
+    "one in another spelling": (
+        "def fetch(request): ...\nasync def on_scheduled(event): ...\n",
+        ["fetch of main", "scheduled of main"],
+    ),
+    "a method": (
+        "from perdure import WorkerEntrypoint\nclass Default(WorkerEntrypoint):\n"
+        "    async def fetch(self, request): ...\n    async def scheduled(self, event): ...\n",
+        ["Default.fetch", "Default.scheduled"],
+    ),
+}
+
+
+@pytest.mark.parametrize("written", SCHEDULED)
+def test_a_handler_for_schedules_is_told_beside_fetch(tmp_path, written):
+    main, handlers = SCHEDULED[written]
+
+    told = asyncio.run(found_in(load_project(write_project(tmp_path, main, classes=()))))
+
+    assert told.get("handlers") == handlers, told

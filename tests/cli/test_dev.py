@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from perdure.cli.main import app
+from perdure.cli.app import app
 from tests.host.dev_process import DevProcess
 from tests.host.projects import write_project
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from perdure.cli.main import COMMANDS, app
+from perdure.cli.app import COMMANDS, app
 
 RUN = "import sys; sys.argv[0] = 'perdure'; from perdure.cli.main import main; main()"
 

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from perdure.cli import init_project
+from perdure.cli.app import app
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.init_project import Template, template_files, write_project
-from perdure.cli.main import app
 from perdure.config import load_project
 from perdure.model.errors import WrongValue
 from tests.checkers import MYPY_CACHE

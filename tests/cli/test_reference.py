@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from perdure.cli.app import COMMANDS
 from perdure.cli.exit_code import ExitCode
-from perdure.cli.main import COMMANDS
 from perdure.cli.reference import page
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"

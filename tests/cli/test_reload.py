@@ -15,6 +15,7 @@ from tests.host.dev_process import PATIENCE_S, DevProcess
 from tests.host.projects import write_project
 
 VERSIONED = """
+import asyncio
 import os
 import lib
 from perdure import DurableObject, Response
@@ -24,6 +25,10 @@ class Keeper(DurableObject):
         if request.method == "POST":
             self.ctx.storage.kv.put("text", await request.text())
         return Response(self.ctx.storage.kv.get("text", "nothing"))
+
+async def endless():
+    yield "begun"
+    await asyncio.Event().wait()
 
 async def fetch(request, env):
     if request.path == "/pid":
@@ -35,6 +40,8 @@ async def fetch(request, env):
         while True: pass
     if request.path == "/greeting":
         return Response(env.GREETING)
+    if request.path == "/stream":
+        return Response(endless())
     if request.path == "/version":
         return Response(lib.VERSION)
     return await env.KEEPER["x"].fetch(request)
@@ -206,3 +213,61 @@ def test_a_first_start_that_fails_ends_with_the_exit_code_of_its_reason(tmp_path
 
     assert code == 3
     assert "wrangler.toml" in dev.said
+
+
+def test_while_the_files_are_broken_and_the_child_has_died_clients_get_a_503_that_says_what_is_broken(project, dev):
+    dev.post("/", "kept")
+    (project / "lib.py").write_text("raise KeyError('<broken>')\n")
+    dev.wait_line("^error: not reloaded")
+    os.kill(int(dev.get("/pid").text), signal.SIGKILL)
+    dev.wait_line("^error: the process that served was ended by SIGKILL")
+
+    plain = dev.get("/version")
+    page = dev.request("GET", "/version", headers={"accept": "text/html"})
+    dev.wait_line("^error: nobody serves")
+    (project / "lib.py").write_text("import os\nos._exit(9)\n")
+    dev.wait_line("^error: nobody serves")
+    told_the_new_reason = eventually(lambda: "exit code 9" in dev.get("/version").text)
+    write_version(project, "3")
+    dev.wait_line("^Reloaded in")
+
+    assert (plain.status_code, page.status_code) == (503, 503)
+    assert plain.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "KeyError: '<broken>'" in plain.text
+    assert 'lib.py", line 1' in plain.text
+    assert "KeyError: &#x27;&lt;broken&gt;&#x27;" in page.text
+    assert told_the_new_reason
+    assert dev.get("/version").text == "3"
+    assert dev.get("/").text == "kept"
+
+
+def test_an_open_stream_does_not_hold_up_a_reload_and_ends_broken_off(project, dev):
+    with httpx.stream("GET", f"{dev.url}/stream", timeout=PATIENCE_S) as answer:
+        parts = answer.iter_text()
+        begun = next(parts)
+        write_version(project, "2")
+        dev.wait_line("^Reloaded in [0-9]{1,4}ms")
+
+        with pytest.raises(httpx.HTTPError):
+            next(parts)
+    assert begun == "begun"
+    assert dev.get("/version").text == "2"
+
+
+def test_a_warning_about_the_code_is_said_once_for_each_reload(project, dev):
+    main = (project / "main.py").read_text()
+    (project / "main.py").write_text(main.replace("fetch(request, env):", "fetch(request, env: 'Unheard'):"))
+    dev.wait_line("^Reloaded in")
+
+    assert eventually(lambda: "the env annotation" in dev.said)
+    assert dev.said.count("the env annotation") == 1
+
+
+def test_an_import_without_end_is_said_and_ended_by_the_next_change(project, dev):
+    (project / "lib.py").write_text("while True: pass\n")
+    dev.wait_line("importing for 3 s, and goes on; what was there before answers")
+    before = dev.get("/version").text
+    write_version(project, "2")
+    dev.wait_line("^Reloaded in")
+
+    assert (before, dev.get("/version").text) == ("1", "2")

@@ -7,8 +7,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from perdure.cli.app import app
 from perdure.cli.exit_code import ExitCode
-from perdure.cli.main import app
 from perdure.cli.types_module import env_module
 from perdure.config import load_project
 from tests.checkers import MYPY_CACHE

@@ -126,3 +126,18 @@ def test_a_named_file_of_another_format_is_refused(folder):
 
     assert error.what.endswith("not supported")
     assert "write it as wrangler.toml" in error.next_step
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_has_the_name_and_is_no_file_is_said(folder, kind):
+    place = folder.path / "wrangler.toml"
+    if kind == "folder":
+        place.mkdir()
+        said = "wrangler.toml is there and is a folder"
+    else:
+        place.symlink_to("gone.toml")
+        said = "wrangler.toml is there and is a link to gone.toml, which does not exist"
+
+    error = refusal(None, folder.path)
+
+    assert error.why == f"looked for {', '.join(NAMES)}; {said}"

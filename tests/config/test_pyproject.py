@@ -85,3 +85,12 @@ def test_a_table_that_is_none_is_refused(folder):
     (problem,) = problems(folder, "[tool]\nperdure = 1\n")
 
     assert problem.startswith("pyproject.toml:2: `tool.perdure` has to be a table; write:")
+
+
+def test_a_file_with_the_table_that_is_no_text_is_a_problem_and_not_passed_over(folder):
+    folder.write("pyproject.toml", HEAD.encode() + b'name = "w\xe9"\n')
+
+    with pytest.raises(ConfigError) as caught:
+        load_project(start=folder.path)
+
+    assert caught.value.problems == ("pyproject.toml:5: this is not UTF-8; save it as UTF-8",)

@@ -1,5 +1,6 @@
 """What editors and the reference page say of keys is what is declared, and what is checked."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -129,3 +130,28 @@ def test_whatever_is_read_without_a_problem_the_schema_takes_but_for_unknown_key
     data = {"name": "w", "main": "main.py"} | data
 
     assert problems_of(folder, data) or refusals(data) == []
+
+
+def places(value):
+    """Each container in it with a key or position."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from places(value[key])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
+@given(configurations(), st.randoms(use_true_random=False))
+def test_whatever_the_schema_takes_has_the_shape_that_is_read(folder, data, rng):
+    """One place of a configuration that is right gets another value; what no shape says may still be refused."""
+    changed = copy.deepcopy({"name": "w", "main": "main.py"} | {key: data[key] for key in data if key in KEYS})
+    container, key = rng.choice([*places(changed)])
+    # The schema does not ask for `main`: an older key may stand for it.
+    if rng.random() < 0.3 and not (container is changed and key == "main"):
+        del container[key]
+    else:
+        container[key] = rng.choice([*WRONG, "A B", ["Room"]])
+
+    problems = problems_of(folder, changed)
+
+    assert refusals(changed) or not [each for each in problems if "has to be" in each or "is missing" in each]

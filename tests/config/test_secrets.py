@@ -1,5 +1,7 @@
 """Secrets of this machine: which files, which names, and never a value in a message."""
 
+from pathlib import Path
+
 import pytest
 
 from perdure.config import load_project
@@ -274,3 +276,29 @@ def test_outside_a_repository_there_is_no_such_warning(folder):
         pytest.skip("temporary files are in a repository here")
 
     assert loaded(folder).warnings == ()
+
+
+def test_a_folder_or_a_link_to_nothing_in_the_place_of_secrets_is_said(folder):
+    (folder.path / ".dev.vars").mkdir()
+    (folder.path / ".env").symlink_to("gone")
+
+    project = loaded(folder)
+
+    assert project.warnings == (
+        ".dev.vars: this is a folder, so no secrets are read from it; write a file of NAME=value lines",
+        ".env: this is a link to gone, which does not exist, so no secrets are read from it; "
+        "write a file of NAME=value lines",
+    )
+
+
+def test_a_virtual_environment_called_env_is_none_of_its_business(folder):
+    (folder.path / ".env").mkdir()
+
+    assert loaded(folder).warnings == ()
+
+
+def test_a_named_folder_is_no_file_of_secrets(folder):
+    (folder.path / "mine").mkdir()
+
+    with pytest.raises(ConfigError, match="--env-file mine: this is a folder"):
+        loaded(folder, env_files=[Path("mine")])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from perdure.config import load_project
+from perdure.model.errors import ConfigError
 from tests.config.conftest import FINE
 
 
@@ -70,3 +72,15 @@ def test_the_array_around_inline_tables_may_span_lines(folder):
 )
 def test_a_text_that_is_nested_without_end_is_refused(folder, text):
     assert "nested too deep" in folder.problem(text)
+
+
+@pytest.mark.parametrize(("name", "text"), [("wrangler.toml", "x = {}\n"), ("wrangler.json", '{{\n"x": {}}}')])
+def test_a_number_of_thousands_of_digits_is_refused(folder, name, text):
+    folder.write(name, text.format("9" * 5_000))
+
+    with pytest.raises(ConfigError) as caught:
+        load_project(start=folder.path)
+
+    assert caught.value.problems == (
+        f"{name}: there is a number of more than 4300 digits in it; write it as text, in quotes",
+    )

@@ -319,6 +319,63 @@ def test_a_stream_that_runs_when_draining_begins_ends_the_connection_behind_it(r
     run(main)
 
 
+def test_drain_answers_all_that_a_client_has_sent_already(run: Callable[[Main], None]) -> None:
+    async def main() -> None:
+        started, go = asyncio.Event(), asyncio.Event()
+
+        async def handler(request: Request) -> Response:
+            started.set()
+            await go.wait()
+            return Response(request.path)
+
+        server, _ = await serve(handler)
+        reader, writer = await asyncio.open_connection(*server.addresses[0])
+        writer.write(b"".join(GET.replace(b"/ ", path + b" ") + b"\r\n" for path in (b"/1", b"/2", b"/3")))
+        await started.wait()
+        drained = asyncio.create_task(server.drain(grace_s=5))
+        await asyncio.sleep(0)
+        go.set()
+        answers = await reader.read()
+        writer.close()
+        await drained
+
+        assert [answers.count(b"\r\n\r\n" + path) for path in (b"/1", b"/2", b"/3")] == [1, 1, 1]
+        assert answers.count(b"connection: close") == 1
+
+    run(main)
+
+
+def test_drain_drops_a_stream_without_end_and_still_answers_what_has_not_begun(run: Callable[[Main], None]) -> None:
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def parts() -> AsyncIterator[str]:
+            yield "a"
+            await asyncio.Event().wait()
+
+        async def handler(request: Request) -> Response:
+            if request.path == "/stream":
+                return Response(parts())
+            await go.wait()
+            return Response("answered")
+
+        server, _ = await serve(handler)
+        streamed, stream = await asyncio.open_connection(*server.addresses[0])
+        stream.write(GET.replace(b"/ ", b"/stream ") + b"\r\n")
+        await streamed.readuntil(b"a\r\n")
+        answered, slow = await asyncio.open_connection(*server.addresses[0])
+        slow.write(GET + b"\r\n")
+        drained = asyncio.create_task(server.drain(grace_s=60, streams_s=0.01))
+        assert await streamed.read() == b""  # without the mark of an end
+        go.set()
+        assert (await answered.read()).endswith(b"answered")
+        stream.close()
+        slow.close()
+        await drained
+
+    run(main)
+
+
 def test_a_server_takes_a_socket_that_is_bound_already(run: Callable[[Main], None]) -> None:
     async def main() -> None:
         with socket.socket() as bound:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from perdure.host.clock import RealClock
+from perdure.host.clock import OpenClocks, RealClock
 
 
 def test_a_timer_fires_and_never_before_its_time_by_the_clock():
@@ -57,3 +57,16 @@ def test_the_time_is_the_machines_in_milliseconds():
     now = asyncio.run(scenario())
 
     assert before <= now <= time.time_ns() // 1_000_000
+
+
+def test_the_clock_of_a_runtime_that_nobody_closed_goes_with_its_loop():
+    clocks = OpenClocks()
+
+    async def scenario() -> bool:
+        clock = RealClock()
+        clocks.join(clock)
+        return clocks.only() is clock
+
+    assert asyncio.run(scenario())
+    assert clocks.only() is None
+    assert asyncio.run(scenario())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from perdure.cli.main import app
+from perdure.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 # The words that the design fixes; each has one meaning in code, documents and messages.
@@ -54,6 +54,19 @@ def test_every_flag_of_every_command_is_documented_and_no_other() -> None:
     }
 
     assert documented == flags | {"-h", "--help"}
+
+
+def test_every_flag_and_argument_says_what_it_is_for() -> None:
+    commands = typer.main.get_command(app)
+
+    silent = [
+        f"{command.name} {parameter.name}"
+        for command in (commands, *getattr(commands, "commands", {}).values())
+        for parameter in command.params
+        if not getattr(parameter, "help", None)
+    ]
+
+    assert silent == []
 
 
 def test_decision_records_have_a_number_of_their_own_and_keep_the_templates_shape() -> None:

@@ -1,5 +1,11 @@
 """Every error code has a page that says what its class says."""
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import perdure
+from perdure.model.errors import PerdureError
 from scripts.error_pages import FOLDER, error_classes, pages
 
 
@@ -9,6 +15,22 @@ def test_each_error_page_is_what_the_class_says() -> None:
     stale = [name for name, text in pages().items() if written.get(name) != text]
 
     assert not stale, "run: .venv/bin/python scripts/error_pages.py"
+
+
+def descendants(kind: type[PerdureError]) -> Iterator[type[PerdureError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from descendants(each)
+
+
+def test_no_error_class_is_without_a_page_wherever_it_is_defined() -> None:
+    for module in pkgutil.walk_packages(perdure.__path__, "perdure."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+    ours = {kind for kind in descendants(PerdureError) if kind.__module__.startswith("perdure.")}
+
+    assert ours <= set(error_classes())
 
 
 def test_no_error_page_is_left_over() -> None:

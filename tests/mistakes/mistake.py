@@ -96,6 +96,7 @@ def check(said: str, mistake: Mistake, main: Path) -> None:
     for part in (mistake.what, mistake.why, mistake.next_step, mistake.where):
         assert part in said, f"{part!r} is not in:\n{said}"
     line = line_of_mistake(main)
+    assert mistake.where or line is not None, "a mistake has a place"
     if line is not None:
         assert re.search(rf'{main.name}"?(?:, line |:){line}\b', said), f"line {line} is not in:\n{said}"
     assert "/perdure/" not in said, f"frames that are not the user's:\n{said}"

@@ -226,10 +226,10 @@ CASES = [
     Case(
         "a folder of a newer version",
         of_a_newer_version,
-        "9.9.9",
+        "store.db was written by a newer Perdure (9.9.9)",
         "P/data",
-        "newer",
-        "9.9.9",
+        "its format is 2, this program knows up to 1",
+        "run that version or a later one, or open another folder; nothing was changed",
     ),
     Case(
         "a file instead of a folder",
@@ -300,3 +300,14 @@ def test_a_runtime_of_one_loop_says_so_on_another(tmp_path: Path) -> None:
     assert str(tmp_path / "data") in said
     assert "each asyncio.run() makes a new one" in said
     assert "open and use it within one asyncio.run(main())" in said
+
+
+def test_what_is_never_opened_is_a_warning_that_names_its_line(tmp_path):
+    program = tmp_path / "main.py"
+    program.write_text("import perdure\n\nperdure.open('data')  # here\n")
+
+    run = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert f"{program}:3: RuntimeWarning: perdure.open({str(tmp_path / 'data')!r}) was never awaited" in run.stderr
+    assert "write `async with perdure.open(...) as rt:`" in run.stderr
+    assert not (tmp_path / "data").exists()

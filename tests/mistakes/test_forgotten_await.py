@@ -36,17 +36,21 @@ MISTAKES = [
         Mistake(
             made,
             in_worker(f"{program}  # here"),
-            what="Op",
+            what=what,
             why="an operation has its result once it is awaited",
             next_step="write `(await ...)`",
         )
-        for made, program in {
-            "negated": "-counter.increment()",
-            "in text with %d": "'%d' % counter.increment()",
-            "joined to text": "''.join([counter.increment()])",
-            "in json.dumps": "json.dumps([counter.increment()])",
-            "iterated with async for": "async for item in counter.increment(): pass",
-        }.items()
+        for made, program, what in [
+            ("negated", "-counter.increment()", "bad operand type for unary -: 'Op'"),
+            ("in text with %d", "'%d' % counter.increment()", "a real number is required, not Op"),
+            ("joined to text", "''.join([counter.increment()])", "expected str instance, Op found"),
+            ("in json.dumps", "json.dumps([counter.increment()])", "Object of type Op is not JSON serializable"),
+            (
+                "iterated with async for",
+                "async for item in counter.increment(): pass",
+                "'async for' requires an object",
+            ),
+        ]
     ),
     Mistake(
         "stored",
@@ -101,6 +105,13 @@ MISTAKES = [
         what="'coroutine' object is not subscriptable",
         why="an async method gives a coroutine, which has its result once it is awaited",
         next_step="write `(await ...)`",
+    ),
+    Mistake(
+        "calls given to asyncio.wait",
+        in_worker("await asyncio.wait([counter.increment()])  # here"),
+        what="Passing coroutines is forbidden",
+        why="`asyncio.wait` takes tasks, and a call of an object becomes one",
+        next_step="asyncio.create_task(call)",
     ),
 ]
 

@@ -203,6 +203,11 @@ def test_a_type_that_no_value_can_become_is_the_callers_error(type_):
         as_type(type_, 1, path=GET)
 
 
+def test_an_enum_of_several_kinds_in_a_field_is_what_the_next_step_is_about():
+    with pytest.raises(WrongType, match="give all members of the Enum values of one kind"):
+        as_type(OfMixed, {"kind": 1}, path=GET)
+
+
 @given(typed_values)
 def test_every_class_of_fields_comes_back_as_itself_where_a_type_says_so(pair):
     type_, value = pair

@@ -748,3 +748,57 @@ def test_a_chain_of_calls_remembers_only_the_sections_that_are_open(world: World
 
     world.run(scenario)
     assert max(lengths) <= 2
+
+
+# A program that cancels all tasks of the loop
+
+
+def cancel_every_other_task():
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+def test_an_event_cancelled_before_it_began_is_settled_and_its_object_starts_anew(world: World):
+    async def scenario():
+        plain = await world.get(Plain)
+        first, second = plain.call("get", "a"), plain.call("get", "a")
+        cancel_every_other_task()
+        for op in (first, second):
+            with pytest.raises(ConstructorFailed) as failed:
+                await op
+            assert isinstance(failed.value.__cause__, asyncio.CancelledError)
+
+        return await plain.call("get", "a")
+
+    assert world.run(scenario) is None
+
+
+@pytest.mark.parametrize("turns", [0, 3])
+def test_events_cancelled_before_they_began_take_no_place_in_the_queue(world: World, turns):
+    async def hold(self, until):
+        async with self.ctx.critical_section():
+            await until
+
+    async def scenario():
+        plain = await world.get(Plain, limits=Limits(queue=4))
+        await plain.call("get", "a")
+        until = world.loop.create_future()
+        held = plain.call(hold, until)
+        await settle()
+        holder = asyncio.all_tasks()
+        waiting = [plain.call("get", "a") for _ in range(4)]
+        await settle(turns)
+        for task in asyncio.all_tasks() - holder:
+            task.cancel()
+        await settle()
+        until.set_result(None)
+        await held
+        for op in waiting:
+            with pytest.raises(asyncio.CancelledError):
+                await op
+
+        assert plain.instance.queued == plain.instance.queued_bytes == 0
+        assert plain.instance.events == 0
+        return await plain.call("get", "a")
+
+    assert world.run(scenario) is None

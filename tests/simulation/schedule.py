@@ -7,12 +7,9 @@ through. Everything is drawn from the seed; time is virtual; SQLite and the clas
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sqlite3
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -210,16 +207,6 @@ async def _outcome(op: Op[Any]) -> None:
 def _line(line: tuple[Any, ...]) -> str:
     time, name, activation, *what = line
     return f"  {time:9.4f} {name}#{activation} {' '.join(map(str, what))}"
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """In memory where there is such a place: what is tried here is not the disk under SQLite."""
-    shared_memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(
-        prefix="perdure-simulation-", dir=shared_memory if os.access(shared_memory, os.W_OK) else None
-    ) as folder:
-        yield Path(folder)
 
 
 def _new_stores(folder: Path, scratch: Path, stores: int) -> None:

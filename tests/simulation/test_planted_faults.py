@@ -4,6 +4,8 @@ The faults are planted into the classes that production imports. A fault of the 
 notices would say that the ten thousand prove less than they seem to.
 """
 
+from pathlib import Path
+
 import pytest
 
 from perdure.core.gate import InputGate
@@ -13,9 +15,11 @@ from perdure.objects.residents import Residents
 from perdure.objects.rows import Rows
 from tests.core import test_layers_faults as layers_faults
 from tests.objects import test_planted_faults as objects_faults
-from tests.simulation.schedule import play, scratch_folder
+from tests.simulation.schedule import play
 
 SEEDS_MAX = 600
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 def nothing_kept_for_who_follows_a_reset(patch):
@@ -96,14 +100,13 @@ FAULTS_OF_LAYERS = [
 ]
 
 
-def first_seed_that_notices(layers: type[Layers] = Layers) -> tuple[int, AssertionError] | None:
-    with scratch_folder() as folder:
-        for seed in range(SEEDS_MAX):
-            try:
-                play(seed, folder, layers=layers)
-            except AssertionError as broken:
-                if "unhandled" not in str(broken).splitlines()[0]:  # what a plant leaves about is no promise broken
-                    return seed, broken
+def first_seed_that_notices(folder: Path, layers: type[Layers] = Layers) -> tuple[int, AssertionError] | None:
+    for seed in range(SEEDS_MAX):
+        try:
+            play(seed, folder, layers=layers)
+        except AssertionError as broken:
+            if "unhandled" not in str(broken).splitlines()[0]:  # what a plant leaves about is no promise broken
+                return seed, broken
     return None
 
 
@@ -117,13 +120,13 @@ def judge(found: tuple[int, AssertionError] | None) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.__name__ for fault in FAULTS])
 @pytest.mark.filterwarnings("ignore")
-def test_a_rule_left_out_is_noticed_by_a_schedule(monkeypatch, fault):
+def test_a_rule_left_out_is_noticed_by_a_schedule(monkeypatch, fault, memory_path):
     fault(monkeypatch)
 
-    judge(first_seed_that_notices())
+    judge(first_seed_that_notices(memory_path))
 
 
 @pytest.mark.parametrize("fault", FAULTS_OF_LAYERS)
 @pytest.mark.filterwarnings("ignore")
-def test_a_rule_of_the_layers_left_out_is_noticed_by_a_schedule(fault):
-    judge(first_seed_that_notices(fault))
+def test_a_rule_of_the_layers_left_out_is_noticed_by_a_schedule(fault, memory_path):
+    judge(first_seed_that_notices(memory_path, fault))

@@ -5,13 +5,11 @@ prints its seed and what the object went through; `PERDURE_SEED=n pytest tests/s
 """
 
 import os
-import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.simulation.actor import INSTRUCTIONS
-from tests.simulation.schedule import EVENTS_MIN, play, scratch_folder
+from tests.simulation.schedule import EVENTS_MIN, play
 
 SEEDS = 10_000
 SEEDS_PER_TEST = 250
@@ -41,59 +39,44 @@ HAPPENINGS = {
 }
 
 
-@pytest.fixture
-def unmeasured() -> Iterator[None]:
-    """Coverage doubles what a schedule costs, and every line that they run is run by smaller tests."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
-def test_objects_keep_their_promises_under_every_schedule(first, unmeasured):
-    with scratch_folder() as folder:
-        for seed in range(first, first + SEEDS_PER_TEST):
-            play(seed, folder)
+def test_objects_keep_their_promises_under_every_schedule(first, unmeasured, memory_path):
+    for seed in range(first, first + SEEDS_PER_TEST):
+        play(seed, memory_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(100))
-def test_objects_keep_their_promises_under_as_many_schedules_as_are_asked_for(part, unmeasured):
+def test_objects_keep_their_promises_under_as_many_schedules_as_are_asked_for(part, unmeasured, memory_path):
     seeds = int(os.environ.get("PERDURE_SEEDS", "100000"))
-    with scratch_folder() as folder:
-        for seed in range(SEEDS + part, SEEDS + seeds, 100):
-            play(seed, folder)
+    for seed in range(SEEDS + part, SEEDS + seeds, 100):
+        play(seed, memory_path)
 
 
 @pytest.mark.skipif("PERDURE_SEED" not in os.environ, reason="PERDURE_SEED names the seed to replay")
-def test_replays_one_seed():
-    with scratch_folder() as folder:
-        play(int(os.environ["PERDURE_SEED"]), folder)
+def test_replays_one_seed(memory_path):
+    play(int(os.environ["PERDURE_SEED"]), memory_path)
 
 
-def test_a_seed_replays_its_schedule():
-    with scratch_folder() as folder:
-        for seed in range(10):
-            assert play(seed, folder) == play(seed, folder)
+def test_a_seed_replays_its_schedule(memory_path):
+    for seed in range(10):
+        assert play(seed, memory_path) == play(seed, memory_path)
 
 
-def test_every_schedule_has_three_objects_thirty_events_and_a_kill():
-    with scratch_folder() as folder:
-        for seed in range(50):
-            trace = play(seed, folder)
-            objects = {name for _, name, activation, *what in trace if "starts" in what}
-            assert len(objects) >= 3
-            assert sum("starts" in what for _, _, _, *what in trace) >= EVENTS_MIN
-            assert sum("is killed" in what for _, _, _, *what in trace) >= 1
+def test_every_schedule_has_three_objects_thirty_events_and_a_kill(memory_path):
+    for seed in range(50):
+        trace = play(seed, memory_path)
+        objects = {name for _, name, activation, *what in trace if "starts" in what}
+        assert len(objects) >= 3
+        assert sum("starts" in what for _, _, _, *what in trace) >= EVENTS_MIN
+        assert sum("is killed" in what for _, _, _, *what in trace) >= 1
 
 
-def test_the_schedules_reach_every_kind_of_event():
+def test_the_schedules_reach_every_kind_of_event(memory_path):
     """A generator that never rolls back, times out or evicts would prove nothing about it."""
     seen = set()
-    with scratch_folder() as folder:
-        for seed in range(100):
-            for _, _, _, *what in play(seed, folder):
-                seen.update(word for word in what if isinstance(word, str))
+    for seed in range(100):
+        for _, _, _, *what in play(seed, memory_path):
+            seen.update(word for word in what if isinstance(word, str))
 
     assert not {*INSTRUCTIONS, *HAPPENINGS} - seen

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from perdure.model.errors import DataFolderLocked
+from perdure.store.bounds import LOCK_POLL_S
 from perdure.store.folder_lock import FolderLock, try_lock
 from tests.store.folder import made, with_folder
 from tests.store.loop_clock import LoopClock
@@ -147,7 +148,7 @@ def test_a_holder_that_left_no_note_is_called_unknown(tmp_path, holder):
     holder()
     (tmp_path / "lock.holder").write_text("{")
 
-    with pytest.raises(DataFolderLocked, match="unknown program"):
+    with pytest.raises(DataFolderLocked, match="in use by an unknown program "):
         acquire(tmp_path)
 
 
@@ -186,3 +187,30 @@ def test_a_lock_that_could_not_be_taken_leaves_no_descriptor(tmp_path, holder):
 
     after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert after == before
+
+
+def test_a_folder_that_this_process_has_is_refused_without_a_note_too(tmp_path):
+    """As between the note's removal and the end of a release, and if a person tidies up."""
+    lock = acquire(tmp_path)
+    (tmp_path / "lock.holder").unlink()
+
+    with pytest.raises(DataFolderLocked):
+        acquire(tmp_path)
+
+    lock.release()
+    acquire(tmp_path).release()
+
+
+def test_who_had_the_folder_is_named_even_if_its_note_goes_while_it_is_waited_for(tmp_path, holder):
+    other = holder()
+
+    async def waits():
+        opening = asyncio.ensure_future(FolderLock.acquire(tmp_path, clock=LoopClock(), timeout_s=LOCK_POLL_S))
+        await asyncio.sleep(0)
+        (tmp_path / "lock.holder").unlink()
+        await opening
+
+    with pytest.raises(DataFolderLocked) as caught:
+        asyncio.run(waits())
+
+    assert caught.value.pid == other.pid

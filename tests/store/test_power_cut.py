@@ -11,45 +11,47 @@ from tests.store.power_cut_run import run
 
 SEEDS = range(0, 200, 25)
 
-
-@pytest.mark.parametrize("first", SEEDS)
-def test_what_was_acknowledged_survives_a_cut_and_nothing_is_half_there(first, tmp_path):
-    for seed in range(first, first + 25):
-        run(seed, tmp_path / str(seed))
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
 @pytest.mark.parametrize("first", SEEDS)
-def test_that_holds_when_the_disk_failed_or_was_full_before(first, tmp_path):
+def test_what_was_acknowledged_survives_a_cut_and_nothing_is_half_there(first, memory_path):
     for seed in range(first, first + 25):
-        run(seed, tmp_path / str(seed), failures=True)
+        run(seed, memory_path / str(seed))
 
 
-def test_that_holds_for_groups_of_many_megabytes(tmp_path):
+@pytest.mark.parametrize("first", SEEDS)
+def test_that_holds_when_the_disk_failed_or_was_full_before(first, memory_path):
+    for seed in range(first, first + 25):
+        run(seed, memory_path / str(seed), failures=True)
+
+
+def test_that_holds_for_groups_of_many_megabytes(memory_path):
     for seed in range(5):
-        run(seed, tmp_path / str(seed), failures=True, big=True, cuts=1)
+        run(seed, memory_path / str(seed), failures=True, big=True, cuts=1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(1_000, 5_000, 100))
-def test_thousands_of_cuts_lose_nothing(first, tmp_path):
+def test_thousands_of_cuts_lose_nothing(first, memory_path):
     for seed in range(first, first + 100):
-        run(seed, tmp_path / str(seed), failures=seed % 2 == 0)
+        run(seed, memory_path / str(seed), failures=seed % 2 == 0)
 
 
-def is_caught(tmp_path, **options) -> bool:
+def is_caught(memory_path, **options) -> bool:
     for seed in range(200):
         try:
-            run(seed, tmp_path / str(seed), **options)
+            run(seed, memory_path / str(seed), **options)
         except AssertionError as error:
             print(error)
             return True
     return False
 
 
-def test_without_syncs_the_same_run_loses_what_was_acknowledged(tmp_path, monkeypatch):
+def test_without_syncs_the_same_run_loses_what_was_acknowledged(memory_path, monkeypatch):
     monkeypatch.setattr(connection, "SYNCHRONOUS", "off")
 
-    assert is_caught(tmp_path)
+    assert is_caught(memory_path)
 
 
 class RepliesBeforeTheSync(Layers):
@@ -57,8 +59,8 @@ class RepliesBeforeTheSync(Layers):
         return True
 
 
-def test_replies_that_leave_before_the_sync_are_caught(tmp_path):
-    assert is_caught(tmp_path, layers=RepliesBeforeTheSync)
+def test_replies_that_leave_before_the_sync_are_caught(memory_path):
+    assert is_caught(memory_path, layers=RepliesBeforeTheSync)
 
 
 class NoFence(Layers):
@@ -66,11 +68,11 @@ class NoFence(Layers):
         pass
 
 
-def test_a_missing_fence_is_caught(tmp_path):
-    assert is_caught(tmp_path, layers=NoFence, failures=True)
+def test_a_missing_fence_is_caught(memory_path):
+    assert is_caught(memory_path, layers=NoFence, failures=True)
 
 
-def test_objects_go_back_in_these_lives(tmp_path):
-    restored = [run(seed, tmp_path / str(seed), failures=seed % 2 == 0).restored for seed in range(40)]
+def test_objects_go_back_in_these_lives(memory_path):
+    restored = [run(seed, memory_path / str(seed), failures=seed % 2 == 0).restored for seed in range(40)]
 
     assert sum(restored) > 10

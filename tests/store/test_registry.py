@@ -6,11 +6,13 @@ import random
 import apsw
 import pytest
 
-from perdure.core.entry import Entry
+from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
+from perdure.core.layers import Group
 from perdure.model.errors import StorageBroken, WrongThread
 from perdure.store.file_system import checksummed_file_system
 from perdure.store.interface import StoredObject
+from perdure.store.registry import read_page
 from tests.store.world import World
 
 LASTING = 12
@@ -145,3 +147,30 @@ def test_a_listing_belongs_to_the_loops_thread_and_ends_with_the_store(tmp_path)
     world.close()
     with pytest.raises(StorageBroken, match="closed"):
         asyncio.run(world.store.objects(limit=1))
+
+
+class Name(str):
+    """A name that counts how often it is put in order with another."""
+
+    compared = 0
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __lt__(self, other: str) -> bool:
+        Name.compared += 1
+        return super().__lt__(other)
+
+
+def test_a_page_puts_only_what_it_gives_in_order(tmp_path):
+    """Sorting all that changed is one call that lets nobody else have the interpreter: 0.2 s at 200,000 objects."""
+    names = [Name(f"{n:04}") for n in range(2_000)]
+    random.Random(1).shuffle(names)
+    entries = [Entry(n.to_bytes(32, "big"), 1, n + 1, {}, ObjectRecord(n + 1, name, 1)) for n, name in enumerate(names)]
+    world = World(tmp_path / "store")
+    Name.compared = 0
+
+    page = read_page(world.store._upkeep.tables(), [Group(1, tuple(entries), 1)], prefix="", after=None, limit=3)
+
+    assert [row.name for row in page] == ["0000", "0001", "0002"]
+    assert Name.compared < 3_000
+    world.close()

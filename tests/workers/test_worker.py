@@ -275,3 +275,46 @@ def test_a_closed_worker_leaves_no_module_behind(world):
         assert prefix == "<hits>"
 
     world.run(scenario)
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["asyncio.create_task(leave())", "asyncio.ensure_future(leave())", "asyncio.gather(leave())"],
+)
+def test_sys_exit_in_a_task_of_a_handler_ends_that_task_alone(world, start):
+    async def scenario():
+        worker = await world.worker(f"""
+            import asyncio, sys
+
+            async def leave():
+                sys.exit(3)
+
+            async def fetch(request):
+                try:
+                    await {start}
+                except RuntimeError as error:
+                    return Response(str(error))
+        """)
+        return await text_of(worker)
+
+    assert world.run(scenario) == "a Worker raised SystemExit: 3, which ends nothing here; raise an error of your own"
+
+
+def test_a_handlers_task_that_is_cancelled_before_it_began_leaves_no_warning(world, recwarn):
+    async def scenario():
+        worker = await world.worker("""
+            import asyncio
+
+            async def never():
+                raise AssertionError
+
+            async def fetch(request):
+                task = asyncio.create_task(never())
+                task.cancel()
+                await asyncio.wait([task])
+                return Response(f"{task.get_coro().__qualname__} {task.cancelled()}")
+        """)
+        return await text_of(worker)
+
+    assert world.run(scenario) == "never True"
+    assert not recwarn.list

@@ -25,7 +25,8 @@ from perdure.model.errors import PerdureError
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.durable_object import DurableObject
 from perdure.workers.import_space import plain_name
-from perdure.workers.loader import Program
+from perdure.workers.loader import DEFAULT_ENTRYPOINT, Program
+from perdure.workers.reserved import WORKER_HOOKS
 
 # A class Task of the project's own is no task of asyncio.
 _AWAITABLE = re.compile(r"\b(Awaitable|Coroutine|Op)\b|\b_?asyncio\.[\w.]*(Task|Future)\b")
@@ -63,7 +64,7 @@ def _described(program: Program, project: Project) -> dict[str, Any]:
     files = _files_of(project)
     return {
         "files": files,
-        "handlers": [] if program.handler is None else [program.handler.label],
+        "handlers": list(_handlers(program)),
         "classes": [_class(spec) for spec in program.classes.values()],
         "entrypoints": [_class(spec) for spec in program.entrypoints.values()],
         "on_loop": [_place(function) for function in _plain_functions(specs, program)],
@@ -75,6 +76,21 @@ def _described(program: Program, project: Project) -> dict[str, Any]:
         ],
         "unbound": list(_unbound(program)),
     }
+
+
+def _handlers(program: Program) -> Iterator[str]:
+    """The Worker's own, as messages call them."""
+    if program.handler is not None:
+        yield program.handler.label
+    default = program.entrypoints.get(DEFAULT_ENTRYPOINT)
+    names = {} if program.main is None else vars(program.main)
+    for hook, spellings in WORKER_HOOKS.items():
+        if hook == "fetch":
+            continue
+        if default is not None and hook in default.hooks:
+            yield f"{default.name}.{default.hooks[hook].attribute}"
+        elif program.main is not None and any(isinstance(names.get(each), FunctionType) for each in spellings):
+            yield f"{hook} of {plain_name(program.main.__name__)}"
 
 
 def _class(spec: ClassSpec) -> dict[str, Any]:
@@ -99,7 +115,8 @@ def _plain_functions(specs: Iterable[ClassSpec], program: Program) -> Iterator[F
     """Those that are no `async def` and run on the loop."""
     functions = [function for spec in specs for _, function in _methods(spec)]
     names = {} if program.main is None else vars(program.main)
-    functions += [value for value in (names.get("fetch"), names.get("on_fetch")) if isinstance(value, FunctionType)]
+    handlers = (names.get(each) for spellings in WORKER_HOOKS.values() for each in spellings)
+    functions += [value for value in handlers if isinstance(value, FunctionType)]
     return (function for function in functions if not inspect.iscoroutinefunction(function))
 
 

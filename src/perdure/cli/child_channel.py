@@ -15,8 +15,9 @@ READ_BYTES = 1 << 16
 SOCKETS_MAX = 8
 
 Message = dict[str, Any]
-"""`kind` says what it is. To the child: `start`, then `go` (the data is free) and `stop`. From the child: `listening`
-(with the sockets), `watch`, `loaded`, `ready` and `closed` (its stores are)."""
+"""`kind` says what it is. To the child: `start`, then `go` (the data is free) and `stop`; or `stand in`, then `stop`. From
+the child: `listening` (with the sockets), `watch`, `loaded`, `ready`, `failed` (it cannot serve) and `closed` (its stores
+are)."""
 
 
 class Channel:

@@ -9,21 +9,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perdure.cli.child_channel import Channel, Message
-from perdure.cli.dev_options import DevOptions
+
+if TYPE_CHECKING:
+    from perdure.cli.dev_options import DevOptions
 
 
 class ChildProcess:
-    """Started when made."""
+    """A process that imports what serving takes, and then waits for `start`: made early, it is no wait later."""
 
-    def __init__(
-        self, options: DevOptions, *, sockets: Sequence[socket.socket] = (), ip: str = "", introduce: bool = True
-    ) -> None:
-        """sockets: those that listen already, on what `ip` names; without any the child makes them and hands them over."""
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        passed = [theirs.fileno(), *(each.fileno() for each in sockets)]
         # Until it can ignore it, a Ctrl-C at the terminal must not reach it: a mask is inherited, a handler is not.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -32,18 +30,24 @@ class ChildProcess:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "perdure.cli.child", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=passed,
+                    pass_fds=[theirs.fileno()],
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._channel = Channel(ours)
-        self._channel.send(
-            "start",
-            options=options.to_json(),
-            listening=[each.fileno() for each in sockets],
-            ip=ip,
-            introduce=introduce,
-        )
+
+    def start(
+        self, options: "DevOptions", *, sockets: Sequence[socket.socket] = (), ip: str = "", introduce: bool = True
+    ) -> None:
+        """Load and serve a project, once.
+
+        sockets: those that listen already, on what `ip` names; without any the child makes them and hands them over.
+        """
+        self._channel.send("start", sockets=sockets, options=options.to_json(), ip=ip, introduce=introduce)
+
+    def stand_in(self, options: "DevOptions", *, sockets: Sequence[socket.socket], broken: Message) -> None:
+        """Answer on `sockets` that the project cannot be served, and why: what the one that could not `failed` with."""
+        self._channel.send("stand in", sockets=sockets, options=options.to_json(), broken=broken)
 
     @property
     def pid(self) -> int:
@@ -73,3 +77,8 @@ class ChildProcess:
 
     def kill(self) -> None:
         self._process.kill()
+
+    def end(self) -> None:
+        """Whatever it does, it is no more when this returns."""
+        self._process.kill()
+        self._process.wait()

@@ -12,13 +12,13 @@ import sys
 from contextlib import suppress
 from typing import ClassVar, TextIO
 
-import typer
-
 from perdure.host.log_context import label_of
 from perdure.host.mask import Mask
 from perdure.model.errors import ConfigError, PerdureError
 
 STATUS_COLOURS = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
+# Select Graphic Rendition of ECMA-48.
+_SGR = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 
 
 class Console:
@@ -69,7 +69,7 @@ class Console:
         return shown
 
     def coloured(self, text: str, colour: str | None, *, bold: bool = False) -> str:
-        return typer.style(text, fg=colour, bold=bold or None) if self._colours else text
+        return styled(text, colour, bold=bold) if self._colours else text
 
     def warning(self, text: str) -> None:
         self._complain("warning", "yellow", text)
@@ -115,7 +115,7 @@ class Console:
         self._write_err(f"{self._err_styled(f'{kind}:', colour)} {text}\n")
 
     def _err_styled(self, text: str, colour: str) -> str:
-        return typer.style(text, fg=colour, bold=True) if self._err_colours else text
+        return styled(text, colour, bold=True) if self._err_colours else text
 
     def _flush_lines(self) -> None:
         if self._lines:
@@ -129,6 +129,12 @@ class Console:
     def _write_err(self, text: str) -> None:
         self._flush_lines()  # else a request could stand after the error that it led to
         write_whole(self._err, self.mask(text))
+
+
+def styled(text: str, colour: str | None, *, bold: bool = False) -> str:
+    """`text` between the escape sequences of a terminal."""
+    codes = ([_SGR[colour]] if colour else []) + ([1] if bold else [])
+    return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m" if codes else text
 
 
 def wants_colours(stream: TextIO) -> bool:

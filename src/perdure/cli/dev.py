@@ -1,7 +1,6 @@
 """`perdure dev`: serve the Worker of one project on this machine, while it is written. See tests/cli/test_dev.py.
 
-Must stay true: the child is on its way before this process imports what only it needs, so that a start costs no more than
-without a reload."""
+Must stay true: what only one of its ways needs is imported once that way is taken."""
 
 import importlib
 from pathlib import Path
@@ -30,6 +29,7 @@ Examples:
 
 
 def dev(
+    context: typer.Context,
     config: ConfigFile = None,
     port: Annotated[
         int | None,
@@ -95,7 +95,7 @@ def dev(
         log_level=_one_of(log_level, LOG_LEVELS, "--log-level"),
         log_format=_one_of(log_format, LOG_FORMATS, "--log-format"),
     )
-    raise typer.Exit(_alone(options) if no_reload else _reloading(options))
+    raise typer.Exit(_alone(options) if no_reload else _reloading(options, context.obj))
 
 
 def _alone(options: DevOptions) -> ExitCode:
@@ -103,12 +103,14 @@ def _alone(options: DevOptions) -> ExitCode:
     return code
 
 
-def _reloading(options: DevOptions) -> int:
+def _reloading(options: DevOptions, child: ChildProcess | None) -> int:
+    """child: one that is on its way already."""
     try:
-        first = ChildProcess(options)
+        first = child or ChildProcess()
+        first.start(options)
         code: int = importlib.import_module("perdure.cli.reload").run_reloading(options, first)
-    except KeyboardInterrupt:  # before the parent listened to it; the child ends with us
-        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt:  # before the parent listened to it: nothing is served yet, and the child ends with us
+        return ExitCode.OK
     return code
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from perdure.cli.address import Address, listen
+from perdure.cli.broken import Broken
 from perdure.cli.console import Console
 from perdure.cli.dev_bindings import binding_table
 from perdure.cli.dev_console import console_for
@@ -40,6 +41,9 @@ from perdure.host.version import VERSION
 from perdure.host.watchdog import Watchdog
 from perdure.model.errors import ConfigError, PerdureError, WrongValue
 from perdure.web import Request, Response
+
+STREAMS_S = 0.5
+"""For an answer that streams when the server should end: an open stream of events must not hold up a reload."""
 
 
 class Place(Protocol):
@@ -72,6 +76,9 @@ class Place(Protocol):
     def serves(self, url: str) -> None:
         """It answers there from now on."""
 
+    def failed(self, broken: Broken) -> None:
+        """It cannot serve."""
+
     def closed(self) -> None:
         """Its stores are closed."""
 
@@ -102,6 +109,9 @@ class Alone:
     def serves(self, url: str) -> None:
         self._console.ready(url)
 
+    def failed(self, broken: Broken) -> None:
+        """Nobody else answers."""
+
     def closed(self) -> None:
         """Nobody comes after."""
 
@@ -128,19 +138,17 @@ class DevSession:
                         await self._serve(project, address, stop, lines)
                 finally:
                     address.close()
-        except ConfigError as error:
-            self._console.refusal(error)
-            return ExitCode.CONFIG
         except PerdureError as error:
             self._console.refusal(error)
-            return ExitCode.ERROR
+            self._place.failed(Broken.of(error, self._console.mask))
+            return ExitCode.CONFIG if isinstance(error, ConfigError) else ExitCode.ERROR
         finally:
             self._place.closed()
         return ExitCode.OK
 
     async def _serve(self, project: Project, address: Address, stop: StopSignal, lines: LogLines) -> None:
         tls = self._tls()
-        host = await stop.unless_stopped(self._host(project))
+        host = await stop.unless_stopped(self._host(project, lines))
         if host is None:
             return
         lines.turn_on_again()
@@ -162,9 +170,9 @@ class DevSession:
         finally:
             watchdog.stop()
             collector.stop()
-            await host.close()
+            await host.close(streams_s=STREAMS_S)
 
-    async def _host(self, project: Project) -> Host:
+    async def _host(self, project: Project, lines: LogLines) -> Host:
         """Load the code, and only then, when it is our turn, open the data."""
         self._watch(project)
         assignment = Assignment.of_project(project)
@@ -172,7 +180,8 @@ class DevSession:
             self._watch(project)
             clock, data_folder = RealClock(), self._data_folder(project)
             if self._place.replaces:
-                rehearse(assignment, data_folder, clock=clock, random_bytes=os.urandom)
+                with lines.silent():  # the start warns of the same
+                    rehearse(assignment, data_folder, clock=clock, random_bytes=os.urandom)
             await self._place.wait_turn()
             return await Host.run(lambda: assignment, data_folder, clock=clock)
         except BaseException:

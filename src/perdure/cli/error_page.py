@@ -26,6 +26,11 @@ FRAMES_MAX = 30
 # An error's text may hold all of a body; the traceback on the console has it whole.
 HEADLINE_CHARS_MAX = 2_000
 
+PAGE_HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+}
+
 _log = logging.getLogger("perdure.dev")
 
 STYLE = """
@@ -64,26 +69,20 @@ class ErrorPages:
     def _answer(self, error: BaseException, request: Request | None, status: int) -> Response:
         parts = shown_parts(error, self._root)
         headers = {"cache-control": "no-store"}
-        if request is None or not _wants_page(request):
+        if request is None or not wants_page(request):
             headers["content-type"] = "text/plain; charset=utf-8"
             text = f"{HTTPStatus(status).phrase}\n\n{''.join(parts[0][1].format())}"
             return Response(_encodable(self._mask(text)), status, headers=headers)
-        headers["content-type"] = "text/html; charset=utf-8"
-        headers["content-security-policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        headers |= PAGE_HEADERS
         return Response(_encodable(self._page(parts, request, status)), status, headers=headers)
 
     def _page(self, parts: list[Part], request: Request, status: int) -> str:
         title = self._text(_headline(parts[0]))
-        body = [
+        return html_page(
+            title,
             f'<p class="request">{self._text(f"{request.method} {request.url}")} &rarr; {status}</p>',
             f"<h1>{title}</h1>",
             *(section for index, part in enumerate(parts) for section in self._part(part, is_first=index == 0)),
-            '<p class="request">Shown by perdure dev only. '
-            f"Send the header <code>{PLAIN_HEADER}: true</code> for plain text.</p>",
-        ]
-        return (
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
         )
 
     def _part(self, part: Part, *, is_first: bool) -> list[str]:
@@ -134,7 +133,19 @@ def _headline(part: Part) -> str:
     return text if len(text) <= HEADLINE_CHARS_MAX else f"{text[:HEADLINE_CHARS_MAX]}…"
 
 
-def _wants_page(request: Request) -> bool:
+def html_page(title: str, *body: str) -> str:
+    """A whole document, of markup."""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + '\n<p class="request">Shown by perdure dev only. '
+        f"Send the header <code>{PLAIN_HEADER}: true</code> for plain text.</p>\n</body></html>\n"
+    )
+
+
+def wants_page(request: Request) -> bool:
+    """A browser does, unless it was told otherwise."""
     accepted = (request.headers.get("accept") or "").lower()
     plain = (request.headers.get(PLAIN_HEADER) or "").strip().lower()
     return "text/html" in accepted and plain in ("", "0", "false")

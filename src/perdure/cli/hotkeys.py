@@ -5,6 +5,7 @@ the background, nothing is read. See tests/cli/test_hotkeys.py.
 """
 
 import asyncio
+import importlib
 import os
 import re
 import signal
@@ -17,7 +18,6 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from perdure.cli.console import Console
-from perdure.cli.hotkeys_objects import object_lines
 
 HELP = "Keys: b browser, o objects, r reload, c clear, q quit, ? help"
 # Cursor home, clear the screen, clear what has scrolled out of it.
@@ -119,8 +119,14 @@ class Hotkeys:
 
     async def _show_objects(self) -> None:
         if url := self._url():
-            for line in await asyncio.to_thread(object_lines, url):
+            for line in await asyncio.to_thread(_object_lines, url):
                 self._console.line(line)
+
+
+def _object_lines(url: str) -> list[str]:
+    # An HTTP client is a sixth of what the parent imports, and few press this key before the first reply.
+    lines: list[str] = importlib.import_module("perdure.cli.hotkeys_objects").object_lines(url)
+    return lines
 
 
 def _is_ours(terminal: int) -> bool:

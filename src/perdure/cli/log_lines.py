@@ -6,7 +6,8 @@ it was before. See tests/cli/test_log_lines.py.
 """
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,7 @@ class LogLines(logging.Handler):
         self._root = root
         self._level = level
         self._undo = ExitStack()
+        self._silent = False
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -50,7 +52,18 @@ class LogLines(logging.Handler):
             if isinstance(logger, logging.Logger) and (name == "perdure" or name.startswith("perdure.")):
                 logger.disabled = False
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Inside the block nothing is shown: for what is done once more later."""
+        self._silent = True
+        try:
+            yield
+        finally:
+            self._silent = False
+
     def emit(self, record: logging.LogRecord) -> None:
+        if self._silent:
+            return
         try:
             error = record.exc_info[1] if record.exc_info else None
             shown = "" if error is None else user_traceback(error, self._root)

@@ -1,115 +1,31 @@
-"""The `perdure` command: its subcommands, each in a module of its own, and its exit codes.
+"""What the `perdure` script calls.
 
-Must stay true: a command's module is imported when that command is asked for, so that none pays for what another needs:
-the time until the first reply of `perdure dev` is a target. See tests/cli/test_main.py and tests/cli/test_help.py.
+Must stay true: nothing is imported before the child of `perdure dev` is on its way: what that imports takes most of the time
+until its first reply, and what the command line needs is imported beside it. See tests/cli/test_main.py.
 """
 
 import importlib
-import json
-import platform
-from collections.abc import Iterator, MutableMapping
-from typing import Annotated, Any
+import sys
+from collections.abc import Sequence
 
-import typer
-from typer.core import TyperGroup
+from perdure.cli.child_process import ChildProcess
+from perdure.cli.exit_code import ExitCode
 
-from perdure.host.version import VERSION
-
-COMMANDS = {
-    "init": "perdure.cli.init",
-    "dev": "perdure.cli.dev",
-    "check": "perdure.cli.check",
-    "types": "perdure.cli.types",
-}
-"""Each command with its module, which has a function of the command's name and `EXAMPLES`; in the order of the help."""
-
-EXAMPLES = """
-Examples:
-
-    perdure init hits     a new project in the folder hits
-
-    perdure dev           serve the project of this folder
-
-    perdure check         look for mistakes in it
-
-    perdure dev -h        the options of a command
-"""
-CONTEXT = {"help_option_names": ["-h", "--help"]}
-
-
-class _Commands(MutableMapping[str, Any]):
-    """The commands by name; looking one up imports its module."""
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            self._loaded[name] = _load(name)
-        return self._loaded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**COMMANDS, **self._loaded})
-
-    def __len__(self) -> int:
-        return len({*COMMANDS, *self._loaded})
-
-    def __contains__(self, name: object) -> bool:
-        return name in COMMANDS or name in self._loaded
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._loaded[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._loaded[name]
-
-
-def _load(name: str) -> Any:
-    module = importlib.import_module(COMMANDS[name])
-    alone = typer.Typer(add_completion=False, context_settings=CONTEXT)
-    alone.command(name=name, epilog=module.EXAMPLES)(getattr(module, name))
-    return typer.main.get_command(alone)
-
-
-class _CommandGroup(TyperGroup):
-    """Typer's own, with commands that are looked up when they are asked for."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        self.commands = _Commands()
-
-
-app = typer.Typer(
-    name="perdure",
-    cls=_CommandGroup,
-    help="Durable Objects for Python: named objects that exist once and keep what they store.",
-    no_args_is_help=True,
-    invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    context_settings=CONTEXT,
-    epilog=EXAMPLES,
-)
-
-
-@app.callback()
-def perdure(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --version: as JSON, with Python's version and the machine.")
-    ] = False,
-) -> None:
-    """Options of the command itself."""
-    if version:
-        versions = {"perdure": VERSION, "python": platform.python_version(), "platform": platform.platform()}
-        typer.echo(json.dumps(versions) if as_json else f"perdure {VERSION}")
-        raise typer.Exit
-    if as_json:
-        raise typer.BadParameter("it goes after the command: perdure check --json", param_hint="--json")
-    if context.invoked_subcommand is None:
-        context.fail("Missing command.")
+NO_CHILD = frozenset({"--no-reload", "--help", "-h"})
+"""With one of these `dev` needs no child."""
 
 
 def main() -> None:
-    """What the console script calls."""
-    app()
+    child = ChildProcess() if _serves_by_a_child(sys.argv[1:]) else None
+    try:
+        importlib.import_module("perdure.cli.app").app(obj=child)
+    except KeyboardInterrupt:  # while it was imported
+        sys.exit(ExitCode.INTERRUPTED)
+    finally:
+        if child is not None:
+            child.end()
+
+
+def _serves_by_a_child(arguments: Sequence[str]) -> bool:
+    """A guess: the command line is parsed later, and a child that is not needed after all ends."""
+    return arguments[:1] == ["dev"] and NO_CHILD.isdisjoint(arguments)

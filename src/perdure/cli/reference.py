@@ -11,9 +11,9 @@ from typing import Any
 
 import typer
 
+from perdure.cli.app import COMMANDS, app
 from perdure.cli.check_finding import ABOUT
 from perdure.cli.exit_code import ExitCode
-from perdure.cli.main import COMMANDS, app
 
 HEAD = """\
 # The command line

@@ -20,6 +20,11 @@ def refuse(error: PerdureError, console: Console, *, as_json: bool, code: ExitCo
     return code
 
 
+def refuse_here(error: PerdureError, *, as_json: bool, code: ExitCode) -> ExitCode:
+    """The same on this process's streams, for what has no console yet."""
+    return refuse(error, Console(), as_json=as_json, code=code)
+
+
 def as_object(error: PerdureError) -> dict[str, Any]:
     """An error of ours for programs; the keys are those of PerdureError."""
     shown: dict[str, Any] = {

@@ -2,7 +2,8 @@
 
 Must stay true: one child serves at a time, and the old one goes only when the new one has loaded its code, so a broken
 edit costs nothing; connections wait in the sockets meanwhile. A child that ends by itself is said and started again by the
-next change or request, never in a tight loop. All that happens is one event after the other. See tests/cli/test_reload.py.
+next change or request, never in a tight loop; if none can start, a stand-in tells clients why. All that happens is one event
+after the other. See tests/cli/test_reload.py.
 """
 
 import asyncio
@@ -33,12 +34,16 @@ DEBOUNCE_MS = 200
 """Changes that go on and on are acted on after this."""
 SAY_WAITING_S = 1.0
 """A reload that waits longer for running requests says so."""
+SAY_LOADING_S = 3.0
+"""Code that is imported for longer than this may never end, so it is said."""
 GOING_S_MAX = 15.0
 """A child that was told to stop drops its requests after 10 s; one that is not gone by then hangs, and is killed."""
 LAST_WORDS_S = 0.5
 """What a child said before it ended is read by then."""
 OVERLAP_S = 0.5
 """Two watches run for this long, so that no change falls between them."""
+SPARE_AFTER_S = 0.3
+"""After one has come, the first requests have the machine; then the process that the next reload takes is made."""
 RESTART_DELAY_S = 0.5
 RESTART_DELAY_S_MAX = 16.0
 """Between two starts after one that ended by itself; doubled each time, until one has served for as long as this."""
@@ -73,6 +78,13 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Loads:
+    """A child that was started loads its code for long."""
+
+    child: ChildProcess
+
+
+@dataclass(frozen=True, slots=True)
 class Overdue:
     """A child that was told to stop is still there."""
 
@@ -85,7 +97,7 @@ class Stop:
     """Somebody wants all this to end."""
 
 
-Event = Said | Ended | Changed | Waits | Overdue | Stop
+Event = Said | Ended | Changed | Waits | Loads | Overdue | Stop
 
 
 class Reloader:
@@ -104,6 +116,12 @@ class Reloader:
         self._has_loaded = False
         """Whether the coming one waits for its turn, or has it."""
         self._has_turn = False
+        self._spare: ChildProcess | None = None
+        """Has imported what serving takes, but nothing of the project; waits to be the coming one."""
+        self._stand_in: ChildProcess | None = None
+        """Answers that nobody can serve."""
+        self._broken: Message | None = None
+        """What the last one that could not serve said of it."""
         self._going: set[ChildProcess] = set()
         """Told to stop."""
         self._address: Address | None = None
@@ -125,6 +143,7 @@ class Reloader:
         self._code = int(ExitCode.OK)
         self._hotkeys = Hotkeys(console, reload=self.reload, quit=self.quit, url=lambda: self._url)
         self._follow(first)
+        self._tell_if_it_takes_long(first)
 
     async def run(self) -> int:
         """Serve; gives the exit code for how it ended."""
@@ -163,6 +182,8 @@ class Reloader:
                 self._reload(event)
             case Waits():
                 self._reload(Changed(()))
+            case Loads(child):
+                self._loads(child)
             case Overdue(child, after_s):
                 self._overdue(child, after_s)
             case Stop():
@@ -180,6 +201,8 @@ class Reloader:
                 self._hand_over()
             case "ready" if child is self._coming:
                 self._came(child, message["url"])
+            case "failed" if child is self._coming:
+                self._broken = message["broken"]
             case "closed" if child is self._serving:
                 self._serving = None
                 self._hand_over()
@@ -192,6 +215,8 @@ class Reloader:
             self._let_go(self._serving)
         else:
             self._has_turn = True
+            if self._stand_in is not None:
+                self._let_go(self._stand_in)
             self._coming.tell("go")
 
     def _came(self, child: ChildProcess, url: str) -> None:
@@ -205,11 +230,16 @@ class Reloader:
             self._url = url
             self._console.ready(url)
             self._hotkeys.explain()
+        self._loop.call_later(SPARE_AFTER_S, self._make_spare)
         self._act_on_next()
 
     def _ended(self, child: ChildProcess, code: int) -> None:
         self._children.discard(child)
         child.close()
+        if child is self._spare:
+            self._spare = None
+        if child is self._stand_in:
+            self._stand_in = None
         was_told = child in self._going
         self._going.discard(child)
         if child is self._coming:
@@ -229,14 +259,26 @@ class Reloader:
             self._over = True
             self._code = code if code > 0 else ExitCode.ERROR
             return
-        if code < 0:
-            self._console.error(f"the new process {_how_ended(code)} while it started")
+        broken, self._broken = self._broken, None
+        if broken is None:
+            ended = f"the new process {_how_ended(code)} while it started"
+            self._console.error(ended)
+            broken = {"what": ended, "problems": []}
         if self._serving is not None and self._serving not in self._going:
             self._console.error("not reloaded: the code from before serves on until the files are mended")
         else:
-            self._console.error("nobody serves until the files are mended; requests wait")
+            self._console.error("nobody serves until the files are mended; requests get a 503 that says what is wrong")
             self._only_mending_helps = True
+            self._answer_with(broken)
         self._act_on_next()
+
+    def _answer_with(self, broken: Message) -> None:
+        if self._stand_in is not None:
+            self._let_go(self._stand_in)
+        if self._address is not None:
+            self._stand_in = self._new_child()
+            self._stand_in.stand_in(self._options, sockets=self._address.sockets, broken=broken)
+            self._loop.call_later(SPARE_AFTER_S, self._make_spare)
 
     def _act_on_next(self) -> None:
         if self._next is not None:
@@ -263,13 +305,26 @@ class Reloader:
         sources = frozenset[Path]() if self._watched is None else self._watched.sources
         self._has_loaded = self._has_turn = False
         address = self._address
-        self._coming = ChildProcess(
+        self._coming = self._new_child()
+        self._coming.start(
             self._options,
             sockets=() if address is None else address.sockets,
             ip="" if address is None else address.ip,
             introduce=not self._url or bool(sources.intersection(change.files)),
         )
-        self._follow(self._coming)
+        self._tell_if_it_takes_long(self._coming)
+
+    def _tell_if_it_takes_long(self, child: ChildProcess) -> None:
+        self._loop.call_later(SAY_LOADING_S, self._events.put_nowait, Loads(child))
+
+    def _loads(self, child: ChildProcess) -> None:
+        if child is not self._coming or self._has_loaded or self._over:
+            return
+        serves = self._serving is not None or self._stand_in is not None
+        meanwhile = "what was there before answers" if serves else "requests wait"
+        self._console.line(
+            f"The project has been importing for {SAY_LOADING_S:g} s, and goes on; {meanwhile} meanwhile"
+        )
 
     def _overdue(self, child: ChildProcess, after_s: float) -> None:
         if child not in self._going:
@@ -287,9 +342,22 @@ class Reloader:
         self._over = True
         self._forget_clients()
         for child in tuple(self._children):
-            self._let_go(child, at_once=child is self._coming and not self._has_turn)
+            answers = child in (self._serving, self._stand_in) or (child is self._coming and self._has_turn)
+            self._let_go(child, at_once=not answers and child not in self._going)
 
     # Children
+
+    def _make_spare(self) -> None:
+        if self._spare is None and not self._over:
+            self._spare = ChildProcess()
+            self._follow(self._spare)
+
+    def _new_child(self) -> ChildProcess:
+        child, self._spare = self._spare, None
+        if child is None:
+            child = ChildProcess()
+            self._follow(child)
+        return child
 
     def _let_go(self, child: ChildProcess, *, at_once: bool = False) -> None:
         if at_once:

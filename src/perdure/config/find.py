@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perdure.config.pyproject import PYPROJECT_NAME, is_configuration
+from perdure.config.text_file import why_no_file
 from perdure.model.errors import ConfigError
 
 # In this order: what was written for Perdure comes before what other tools read as well.
@@ -75,9 +76,10 @@ def _is_there(file: Path) -> bool:
 def _how_to_begin(folder: Path) -> dict[str, str]:
     modules = sorted(each.name for each in folder.glob("*.py") if not each.name.startswith(("test_", "_", "conftest")))
     main = modules[0] if len(modules) == 1 else "main.py"
+    no_files = [f"{name} is there and {why}" for name in NAMES if (why := why_no_file(folder / name)) is not None]
     return {
         "where": str(folder),
-        "why": f"looked for {', '.join(NAMES)}",
+        "why": "; ".join([f"looked for {', '.join(NAMES)}", *no_files]),
         "next_step": f'write {NAME_TO_WRITE} with the lines `name = "my-worker"` and `main = "{main}"`, '
         "or name another file: perdure dev -c FILE",
     }

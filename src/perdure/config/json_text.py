@@ -12,7 +12,7 @@ import json5
 
 from perdure.config.json_positions import JsonPositions, scan
 from perdure.config.key_path import KeyPath, key_text
-from perdure.config.syntax_problem import SyntaxProblem, marked
+from perdure.config.syntax_problem import SyntaxProblem, marked, number_too_long
 
 _PLACE = re.compile(r"^<string>:(\d+) (.*) at column (\d+)$", re.DOTALL)
 _WORD = re.compile(r"\b(True|False|None)\b")
@@ -70,6 +70,8 @@ def _whole_characters(value: Any, path: KeyPath, positions: JsonPositions) -> An
 
 def _syntax_problem(message: str, text: str) -> SyntaxProblem:
     place = _PLACE.match(message)
+    if place is None and text.strip():
+        return number_too_long()
     if place is None:
         return SyntaxProblem("this is empty", fix="begin with", snippet=_EXAMPLE)
     line, said, column = int(place.group(1)), place.group(2), int(place.group(3))

@@ -23,7 +23,7 @@ def is_configuration(file: Path) -> bool:
     try:
         text = read_text(file)
     except SyntaxProblem:
-        return False
+        return _is_mentioned(file)
     if "perdure" not in text:
         return False
     try:
@@ -31,6 +31,13 @@ def is_configuration(file: Path) -> bool:
     except SyntaxProblem:
         return _MENTION.search(text) is not None
     return TABLE[1] in _tools(data)
+
+
+def _is_mentioned(file: Path) -> bool:
+    try:
+        return _MENTION.search(file.read_bytes().decode(errors="replace")) is not None
+    except OSError:
+        return False
 
 
 def parse_pyproject(text: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:

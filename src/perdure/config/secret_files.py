@@ -16,7 +16,7 @@ from perdure.config.reading import syntax_error
 from perdure.config.shape import table_at, wrong_shape
 from perdure.config.snippet import Line, Section
 from perdure.config.syntax_problem import SyntaxProblem
-from perdure.config.text_file import read_text
+from perdure.config.text_file import read_text, why_no_file
 from perdure.model.errors import ConfigError
 from perdure.model.secret import Secret
 
@@ -86,6 +86,7 @@ def read_secrets(
     """The secrets that the Worker gets. names: what else `env` has, with its kind: "variable", "object binding"."""
     secrets = Secrets()
     files, is_expanded = _files_of(place, secrets)
+    _warn_of_no_files(secrets.sources, place, findings)
     read = _Read()
     for file in files:
         _read_file(file, place, read, findings)
@@ -112,6 +113,9 @@ def _files_of(place: SecretPlace, secrets: Secrets) -> tuple[list[Path], bool]:
         files = [place.start / file for file in place.env_files]
         secrets.sources += files
         for file in files:
+            if (why := why_no_file(file)) is not None:
+                what = f"--env-file {_shown(file, place.start)}: this {why}"
+                raise ConfigError(what=what, where=str(file), next_step="name a file of NAME=value lines")
             if not file.is_file():
                 what = f"the file {_shown(file, place.start)} does not exist"
                 raise ConfigError(what=what, where=str(file), next_step="correct the path after --env-file")
@@ -166,6 +170,15 @@ def _refuse_clashes(read: _Read, names: Mapping[str, str], findings: Findings) -
             what = f'is a secret called "{name}", and so is an {names[name]} of the configuration'
             fix = "give one of them another name: each is one attribute of env"
             findings.elsewhere(Problem(Severity.ERROR, shown, line, name, what, fix))
+
+
+def _warn_of_no_files(looked_for: Sequence[Path], place: SecretPlace, findings: Findings) -> None:
+    for file in looked_for:
+        if file.name == ".env" and file.is_dir():  # where some keep a virtual environment
+            continue
+        if (why := why_no_file(file)) is not None:
+            what, fix = f"this {why}, so no secrets are read from it", "write a file of NAME=value lines"
+            findings.elsewhere(Problem(Severity.WARNING, _shown(file, place.start), None, "", what, fix))
 
 
 def _warn_of_unknown(files: Sequence[Path], place: SecretPlace, unknown: Sequence[str], findings: Findings) -> None:

@@ -1,12 +1,22 @@
 """The text of a file that people write by hand, or why it has none. See tests/config/test_load.py."""
 
 import codecs
+import os
 from pathlib import Path
 
 from perdure.config.syntax_problem import SyntaxProblem
 
 # A configuration is written by hand. Far beyond any that was, and small enough to be read in a moment.
 FILE_BYTES_MAX = 1 << 20
+
+
+def why_no_file(file: Path) -> str | None:
+    """What has the name of a file that people look for and is none; None if nothing has it, or it is a file."""
+    if file.is_dir():
+        return "is a folder"
+    if file.is_symlink() and not file.exists():
+        return f"is a link to {os.readlink(file)}, which does not exist"
+    return None
 
 
 def read_text(file: Path) -> str:

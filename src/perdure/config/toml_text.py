@@ -14,7 +14,7 @@ from typing import Any
 
 from perdure.config.key_path import KeyPath
 from perdure.config.snippet import Entry, Line, Section, Snippet, Value
-from perdure.config.syntax_problem import SyntaxProblem
+from perdure.config.syntax_problem import SyntaxProblem, number_too_long
 from perdure.config.toml_positions import key_lines
 
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
@@ -29,6 +29,8 @@ def parse_toml(text: str) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
         return tomllib.loads(text), key_lines(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_problem(str(error), text) from error
+    except ValueError as error:
+        raise number_too_long() from error
     except RecursionError:
         raise SyntaxProblem("this is nested too deep to be read") from None
 

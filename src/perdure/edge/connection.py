@@ -303,7 +303,7 @@ class Connection(asyncio.Protocol):
             self._exchange = None
             if not complete:
                 self.abort()
-            elif not exchange.keep_alive or site.draining:
+            elif not exchange.keep_alive or (site.draining and not self._stash):
                 self._close()
             elif self._phase is HELD:
                 self._await_request()
@@ -328,6 +328,16 @@ class Connection(asyncio.Protocol):
         """Drop the connection as it is."""
         self._phase = CLOSED
         self._transport.abort()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the client has sent more than the running request."""
+        return bool(self._stash)
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether an answer has begun and goes on."""
+        return self._exchange is not None and self._exchange.head_sent
 
     def drain(self) -> None:
         """Close if no request is running or arriving; else the answer to it will be the last."""

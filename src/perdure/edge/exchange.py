@@ -194,7 +194,8 @@ class Exchange:
     def _plan(self, response: Response, content: Content) -> Outgoing:
         site = self._connection.site
         # A client that was never told to continue may send the body or not: the connection cannot be used again.
-        keep_alive = self.keep_alive and not site.draining and not self.expects_continue
+        ends = site.draining and not self._connection.has_more
+        keep_alive = self.keep_alive and not ends and not self.expects_continue
         plan = outgoing(response, content, self.method == "HEAD", self.http_10, keep_alive, site.date_line)
         self.keep_alive = plan.keep_alive
         self.head_sent = True

@@ -5,6 +5,7 @@ an end. See tests/edge/test_server.py.
 """
 
 import asyncio
+import math
 import ssl as tls
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from typing import Any
 from perdure.edge.connection import Connection
 from perdure.edge.limits import EdgeLimits
 from perdure.edge.peers import TrustedProxies
-from perdure.edge.site import Handler, OnError, OnRequest, Site
+from perdure.edge.site import Handler, Member, OnError, OnRequest, Site
 from perdure.model.errors import WrongValue
 
 # Connections that the system completes before the loop gets to them; a burst of clients at once.
@@ -102,10 +103,11 @@ class Server:
         """How many clients are connected."""
         return 0 if self._site is None else len(self._site.connections)
 
-    async def drain(self, grace_s: float) -> None:
-        """Stop: no new connections at once, and what is answered from now on is the last on its connection.
+    async def drain(self, grace_s: float, *, streams_s: float = math.inf) -> None:
+        """Stop: no new connections at once, and on each the answer to what its client has sent so far is the last.
 
-        Idle connections are closed after NEXT_REQUEST_S. What is not answered after `grace_s` is dropped.
+        Idle connections are closed after NEXT_REQUEST_S. What is not answered after `grace_s` is dropped; an answer that
+        has begun and still streams is dropped after `streams_s`, or up to twice that.
         """
         self._stop_listening()
         site = self._site
@@ -116,9 +118,17 @@ class Server:
             return
         for connection in list(site.connections):
             connection.drain()
-        if not await _empties(site, grace_s - NEXT_REQUEST_S):
-            self.abort()
-            await site.empty.wait()
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + grace_s - NEXT_REQUEST_S
+        streaming: set[Member] = set()
+        while (left_s := ends_s - loop.time()) > 0:
+            streaming_before, streaming = streaming, {each for each in site.connections if each.is_streaming}
+            for connection in streaming & streaming_before:
+                connection.abort()
+            if await _empties(site, min(left_s, streams_s)):
+                return
+        self.abort()
+        await site.empty.wait()
 
     def abort(self) -> None:
         """Stop now: every connection is dropped as it is."""

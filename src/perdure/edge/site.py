@@ -45,6 +45,11 @@ class Member(Protocol):
     def tick(self, now: float) -> None:
         """Act on the deadlines that have passed."""
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether an answer has begun and goes on."""
+        ...
+
     def drain(self) -> None:
         """Close once nothing is running."""
 

@@ -43,20 +43,25 @@ class OpenClocks:
     """The clocks of the runtimes that are open in this process, one for each."""
 
     def __init__(self) -> None:
-        self._clocks: dict[object, Clock] = {}
+        self._clocks: dict[object, tuple[asyncio.AbstractEventLoop, Clock]] = {}
 
     def join(self, clock: Clock) -> object:
-        """A runtime with this clock is open; gives what `leave` takes."""
+        """A runtime with this clock is open on the running loop; gives what `leave` takes."""
         token = object()
-        self._clocks[token] = clock
+        self._clocks = {key: held for key, held in self._clocks.items() if not held[0].is_closed()}
+        self._clocks[token] = asyncio.get_running_loop(), clock
         return token
 
     def leave(self, token: object) -> None:
         self._clocks.pop(token, None)
 
     def only(self) -> Clock | None:
-        """The clock of the only open runtime; None if there is none, or more than one."""
-        return next(iter(self._clocks.values())) if len(self._clocks) == 1 else None
+        """The clock of the only open runtime; None if there is none, or more than one.
+
+        One that nobody closed is over when its loop is.
+        """
+        held = [clock for loop, clock in self._clocks.values() if not loop.is_closed()]
+        return held[0] if len(held) == 1 else None
 
 
 # The one state of a module here: `perdure.now()` takes no argument, and code outside of objects has nothing else from which

@@ -3,14 +3,15 @@
 CPython's full pass visits every container there is: 0.15 s with 100,000 instances, at a moment of its own choice. Here
 the oldest generation is collected by us alone, a little and often: a pass over what has grown old since the last one,
 of which the survivors are frozen (no later pass visits them) once visiting them takes too long. What is frozen and then
-dies in a cycle waits for a thaw: one pass over everything, made while nothing runs, and only once so much was frozen
-that it may pay. Must stay true: with 100,000 live instances no pause reaches 100 ms (`python -m
+dies in a cycle waits for a thaw: one pass over everything, made while nothing runs, and only once memory has grown so much
+that it may pay. Must stay true: with 100,000 live instances no pause reaches 50 ms (`python -m
 tests.host.measure_pauses`), and garbage in cycles is found in the end. See tests/host/test_collector.py.
 
 A process has one collector: for the processes that Perdure starts itself, never for one that embeds it.
 """
 
 import gc
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,20 +20,19 @@ from perdure.core.clock import Cancellable, Clock
 
 YOUNG_OBJECTS_MAX = 5_000
 """Containers made between two passes over the young: such a pass takes about 0.3 ms."""
-YOUNG_PASSES_MAX = 10
-"""Young passes between two over the middle generation, which so visits at most 50,000 containers, in about 4 ms."""
+YOUNG_PASSES_MAX = 3
+"""Young passes between two over the middle generation, which so visits at most 20,000 containers: 4 ms, and 14 ms where
+they come out of memory instead of a cache."""
 NEVER = 1_000_000_000
 """As threshold of the oldest generation: CPython leaves it to us."""
 
-LOOK_EVERY_S = 0.25
-OVERDUE = 2
-"""Middle generations grown old: at up to 50,000 containers each, a pass then takes about 30 ms, and is made under load
-too."""
-FREEZE_OVER_S = 0.010
-"""A pass that took longer left survivors that are worth freezing."""
-THAW_OVER = 2_000_000
-"""Containers frozen since the last thaw, before which another does not pay: 100,000 instances have about half as
-many."""
+LOOK_EVERY_S = 0.05
+"""So that little more than one middle generation has grown old by then, however fast objects come, under load too."""
+FREEZE_OVER_S = 0.005
+"""A pass that took longer left survivors that are worth freezing, or the next would visit them again."""
+THAW_OVER = 5_000_000
+"""Blocks of memory allocated since the last thaw, before which another does not pay: 100,000 instances have about half as
+many. Counting those costs a visit to each page; counting what is frozen would cost a visit to each container, 0.1 s."""
 THAW_OVERDUE = 4
 """As many times the above, and a thaw is made under load too: a pause is better than a process without memory."""
 
@@ -65,8 +65,7 @@ class Collector:
         self._is_idle = is_idle
         self._freeze_over_s = freeze_over_s
         self._thaw_over = thaw_over
-        self._frozen_after_thaw = 0
-        self._frozen = 0
+        self._blocks_after_thaw = 0
         self._thresholds_before: tuple[int, int, int] | None = None
         self._timer: Cancellable | None = None
 
@@ -76,7 +75,7 @@ class Collector:
         gc.set_threshold(YOUNG_OBJECTS_MAX, YOUNG_PASSES_MAX, NEVER)
         gc.collect()
         self._freeze()
-        self._frozen_after_thaw = self._frozen
+        self._blocks_after_thaw = sys.getallocatedblocks()
         self._timer = self._clock.call_later(LOOK_EVERY_S, self._look)
 
     def stop(self) -> None:
@@ -90,20 +89,19 @@ class Collector:
             self._timer = None
 
     def _look(self) -> None:
-        grown_old = gc.get_count()[2]
-        idle = self._is_idle()
-        if grown_old >= (1 if idle else OVERDUE):
-            self._pass(idle)
+        if gc.get_count()[2]:
+            self._pass()
         self._timer = self._clock.call_later(LOOK_EVERY_S, self._look)
 
-    def _pass(self, idle: bool) -> None:
+    def _pass(self) -> None:
         # As much again as there was, so that thaws stay rare however large the heap is.
-        thaw_over = max(self._thaw_over, self._frozen_after_thaw)
-        if self._frozen - self._frozen_after_thaw > (thaw_over if idle else thaw_over * THAW_OVERDUE):
+        thaw_over = max(self._thaw_over, self._blocks_after_thaw)
+        grown_by = sys.getallocatedblocks() - self._blocks_after_thaw
+        if grown_by > (thaw_over if self._is_idle() else thaw_over * THAW_OVERDUE):
             gc.unfreeze()
             self._collect()
             self._freeze()
-            self._frozen_after_thaw = self._frozen
+            self._blocks_after_thaw = sys.getallocatedblocks()
             self.counters.thaws += 1
         elif self._collect() > self._freeze_over_s:
             self._freeze()
@@ -118,5 +116,4 @@ class Collector:
 
     def _freeze(self) -> None:
         gc.freeze()
-        self._frozen = gc.get_freeze_count()
         self.counters.freezes += 1

@@ -6,6 +6,7 @@ hosts live side by side in one process. See tests/host/test_host.py.
 """
 
 import asyncio
+import math
 import os
 import socket
 import ssl
@@ -135,16 +136,17 @@ class Host:
         for bound in sockets:
             await self._server.start(sock=bound)
 
-    async def close(self, grace_s: float = DRAIN_S) -> None:
+    async def close(self, grace_s: float = DRAIN_S, *, streams_s: float = math.inf) -> None:
         """Answer what runs, end the objects, and close the stores with all that they acknowledged.
 
-        What has not ended after `grace_s`, requests and events together, is dropped; only the disk may take longer.
+        What has not ended after `grace_s`, requests and events together, is dropped; only the disk may take longer. Answers
+        that have begun and still stream are dropped after `streams_s`, or up to twice that.
         """
         ends_at = self._clock.monotonic() + grace_s
         self._folder.announce_close()
         async with self._resources:
             if self._server is not None:
-                await self._server.drain(grace_s)
+                await self._server.drain(grace_s, streams_s=streams_s)
             await self.worker.close(max(0.0, ends_at - self._clock.monotonic()))
 
 

@@ -5,6 +5,8 @@ is awaited, and then nothing stays open. See tests/host/test_open.py.
 """
 
 import os
+import sys
+import warnings
 from collections.abc import Awaitable, Generator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +40,9 @@ class Opening(Awaitable[Runtime]):
         self._values = values
         self._lock_timeout = lock_timeout
         self._begun = False
+        self._has_told = False
+        caller = sys._getframe(2)  # of `open`
+        self._called_at = caller.f_code.co_filename, caller.f_lineno
         self._runtime: Runtime | None = None
 
     def __await__(self) -> Generator[Any, None, Runtime]:
@@ -52,6 +57,17 @@ class Opening(Awaitable[Runtime]):
     ) -> None:
         if self._runtime is not None:
             await self._runtime.aclose()
+
+    def __del__(self) -> None:
+        if not self._begun and not self._has_told:
+            file, line = self._called_at
+            warnings.warn_explicit(
+                f"perdure.open({str(self._path)!r}) was never awaited, so it has opened nothing; "
+                "write `async with perdure.open(...) as rt:`",
+                RuntimeWarning,
+                file,
+                line,
+            )
 
     def __getitem__(self, cls: object, /) -> Never:
         raise self._not_awaited()
@@ -78,6 +94,7 @@ class Opening(Awaitable[Runtime]):
         return Runtime(host, str(self._path))
 
     def _not_awaited(self) -> WrongType:
+        self._has_told = True
         return WrongType(
             what="what open() gave is not open yet",
             where=str(self._path),

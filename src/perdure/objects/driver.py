@@ -3,7 +3,8 @@
 A task of an object does not run its coroutine but a `Driven` one, which steps it by hand. Must stay true: user code runs only
 while the gate admits it, in ticket order; a cancellation that arrives at the gate reaches user code only inside; what a step
 wrote is sealed when it yields, ends or raises; a broken instance is never stepped again, whatever its code catches; tasks of
-the host program never meet the driver. See tests/objects/test_driver.py and the gate scenarios in tests/objects/.
+the host program never meet the driver, and those of a Worker's handler only so that `sys.exit()` ends no more than one of them.
+See tests/objects/test_driver.py, the gate scenarios in tests/objects/ and tests/workers/test_worker.py.
 """
 
 import asyncio
@@ -11,11 +12,13 @@ import sys
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
+from types import CoroutineType
 from typing import Any, cast
 
 from perdure.core.gate import InputGate, Section, Ticket
 from perdure.model.errors import AwaitInTransaction
 from perdure.objects.member import CURRENT, ObjectMember
+from perdure.objects.origin import ORIGIN
 
 EAGER = sys.version_info >= (3, 12)
 # Nested eager starts use the C stack: 3.12 and 3.13 fail near 250 hops, a plain start never does.
@@ -99,7 +102,7 @@ class Driven:
                     raise self._left_open() from None
             except BaseException as error:
                 rows.roll_back_transaction_sync()
-                failure = _exit_refused(error) if isinstance(error, SystemExit) else error
+                failure = _exit_refused("an object", error) if isinstance(error, SystemExit) else error
                 if self.fatal and isinstance(failure, Exception | asyncio.CancelledError):
                     instance.break_by_code(failure)
                 if gate.broken is not None and not isinstance(error, KeyboardInterrupt):
@@ -167,11 +170,17 @@ def close_quietly(coroutine: AnyCoroutine) -> None:
             raise
 
 
-def _exit_refused(error: SystemExit) -> RuntimeError:
+def _exit_refused(who: str, error: SystemExit) -> RuntimeError:
     """What `sys.exit()` becomes, as StopIteration does in a coroutine: in a task it would end the loop, and everybody with it."""
-    return RuntimeError(
-        f"an object raised SystemExit: {error.code}, which ends nothing here; raise an error of your own"
-    )
+    return RuntimeError(f"{who} raised SystemExit: {error.code}, which ends nothing here; raise an error of your own")
+
+
+async def _without_exit(coroutine: AnyCoroutine) -> Any:
+    """What a task runs that a Worker's handler started."""
+    try:
+        return await coroutine
+    except SystemExit as error:
+        raise _exit_refused("a Worker", error) from error
 
 
 async def _drive(driven: Driven) -> Any:
@@ -195,9 +204,13 @@ def start_task(
 
 def _named(driven: Driven) -> AnyCoroutine:
     named = _drive(driven)
-    for attribute in ("__name__", "__qualname__"):
-        setattr(named, attribute, getattr(driven.coroutine, attribute, "step"))
+    _name_after(driven.coroutine, named)
     return named
+
+
+def _name_after(coroutine: AnyCoroutine, around: AnyCoroutine) -> None:
+    for attribute in ("__name__", "__qualname__"):
+        setattr(around, attribute, getattr(coroutine, attribute, "step"))
 
 
 def _track(
@@ -242,9 +255,23 @@ class DriverFactory:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, coroutine: AnyCoroutine, **options: Any) -> "asyncio.Task[Any]":
         member = CURRENT.get()
-        if member is None or not asyncio.iscoroutine(coroutine) or is_ours(coroutine):
+        if member is None:
+            if ORIGIN.get() is None or type(coroutine) is not CoroutineType:
+                return self._make(loop, coroutine, **options)
+            return self._start_without_exit(loop, coroutine, options)
+        if not asyncio.iscoroutine(coroutine) or is_ours(coroutine):
             return self._make(loop, coroutine, **options)
         return self._start_member(loop, coroutine, member.child(), options)
+
+    def _start_without_exit(
+        self, loop: asyncio.AbstractEventLoop, coroutine: AnyCoroutine, options: dict[str, Any]
+    ) -> "asyncio.Task[Any]":
+        around = _without_exit(coroutine)
+        _name_after(coroutine, around)
+        task = self._make(loop, around, **options)
+        if not task.done():
+            task.add_done_callback(lambda _: close_quietly(coroutine))  # as in `_track`
+        return task
 
     def _start_member(
         self, loop: asyncio.AbstractEventLoop, coroutine: AnyCoroutine, member: ObjectMember, options: dict[str, Any]

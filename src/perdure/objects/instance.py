@@ -7,11 +7,11 @@ instance does afterwards counts. See tests/objects/test_lifecycle.py and test_ev
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from threading import get_ident
 from types import CoroutineType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from perdure.core.clock import Cancellable, Clock
 from perdure.core.gate import InputGate, Section
@@ -48,6 +48,7 @@ class Home(Protocol):
     clock: Clock
     limits: Limits
     loop: asyncio.AbstractEventLoop
+    thread: int
     about_now: float
     """The monotonic clock at the last tick: good to a second, and free."""
     base_context: Context
@@ -80,7 +81,6 @@ class Instance:
         "queued_since",
         "rows",
         "tasks",
-        "thread",
     )
 
     def __init__(self, id: ObjectId, home: Home) -> None:
@@ -88,7 +88,6 @@ class Instance:
         self.home = home
         self.rows = Rows(id, home.store, home.clock)
         self.gate = InputGate()
-        self.thread = get_ident()
         self.object: object | None = None
         self.tasks: dict[AnyTask, Event | None] | None = None
         """In the order in which they began, so that a reset ends them in that order and a schedule replays; with the event
@@ -137,24 +136,28 @@ class Instance:
         # nor does what would overtake an event that arrived before it and has not begun.
         next_one = self._activation is None and self.queued == 1
         if EAGER and next_one and not event.chain and driver.may_start_eagerly() and self.gate.admits(section):
-            task = driver.start_eagerly(self._run(event, member), context)
+            task = driver.start_eagerly(self._run(event, member, eager=True), context)
             if not task.done():
                 member.task = task
                 self.remember_task(task, event)
         else:
             name = self.home.class_name
-            member.task = asyncio.Task(self._run(event, member), loop=loop, context=context, name=name)
+            running = self._run(event, member)
+            running.send(None)  # into its `try`: a task that is cancelled before it begins settles its event, too
+            member.task = asyncio.Task(running, loop=loop, context=context, name=name)
 
-    async def _run(self, event: Event, member: ObjectMember) -> None:
-        # Until now the loop held the task: one that has not begun is not cancelled by a reset, or nobody would settle it.
-        if member.task is not None:
-            self.remember_task(member.task, event)
+    async def _run(self, event: Event, member: ObjectMember, *, eager: bool = False) -> None:
         try:
+            if not eager:
+                await _TURN
+                # Until now the loop held the task: a reset cancels none that has not begun, which learns of it at the gate.
+                assert member.task is not None
+                self.remember_task(member.task, event)
             if event.chain:
                 self._refuse_to_wait_for_itself(event)
             packed = await Driven(self._handle(event, member), member)
         except BaseException as error:
-            self._settle(event, error)
+            self._settle(event, member, error)
             if not isinstance(error, Exception | asyncio.CancelledError | ObjectAborted):
                 raise
         else:
@@ -167,9 +170,13 @@ class Instance:
             task, member.task = member.task, None  # the task's context holds the member: no cycle is left behind
             self.forget_task(task)
 
-    def _settle(self, event: Event, error: BaseException) -> None:
+    def _settle(self, event: Event, member: ObjectMember, error: BaseException) -> None:
         """An event that did not end well: what broke the instance counts before what its code raised."""
         self.events -= 1
+        if event.begun_s is None:
+            self._leave_queue(event)
+            if member.section is self._activation:
+                self.break_with(self._constructor_failed(error))  # those that wait for it would wait for ever
         if self.gate.broken is not None:
             event.reject(self.gate.broken)
         else:
@@ -194,7 +201,9 @@ class Instance:
         event.begun_s = self.queued_since = self.home.about_now
 
     async def _handle(self, event: Event, member: ObjectMember) -> Any:
-        self._leave_queue(event)
+        self.queued -= 1  # as in `_leave_queue`, without a call for each event
+        self.queued_bytes -= event.size_bytes
+        event.begun_s = self.queued_since = self.home.about_now
         if self._activation is not None:
             await self._activate(self._activation, member)
         result = event.run(self.object)
@@ -216,7 +225,7 @@ class Instance:
             self.object = self.home.make(state)
             if activation.waiting is not None:
                 deadline = self.time_limit(activation, "the constructor")
-                await _turn()
+                await _TURN  # lets go of the gate for those that queue ahead
             setup = getattr(self.object, "setup", None)
             waiting = setup() if setup is not None else None
             if inspect.isawaitable(waiting):
@@ -267,7 +276,7 @@ class Instance:
 
     def touch(self) -> None:
         """Storage asks first: is this a step of this object, or a callback that may be a unit of its own?"""
-        if get_ident() != self.thread:
+        if get_ident() != self.home.thread:
             raise WrongThread(
                 what="an object's storage was used from another thread",
                 where=self.label,
@@ -369,14 +378,14 @@ class Instance:
             self.home.became_idle(self)
 
 
-class _Turn:
-    def __await__(self) -> Any:
-        yield
+class _Turn(tuple[None]):
+    """Awaited, it yields to the loop once. Its iterator is C: the generator of an `async def` would be two calls more."""
+
+    __slots__ = ()
+    __await__ = tuple.__iter__
 
 
-async def _turn() -> None:
-    """Let go of the gate for those that queue ahead."""
-    await _Turn()
+_TURN = cast(Awaitable[None], _Turn((None,)))
 
 
 class _Resolution:

@@ -70,7 +70,7 @@ class Residents:
         self.base_context: Context = copy_context()
         self.loop = asyncio.get_running_loop()
         self.about_now = clock.monotonic()
-        self._thread = get_ident()
+        self.thread = get_ident()
         self._live: dict[bytes, Instance] = {}
         self._idle: dict[bytes, Instance] = {}
         """Live instances without an event, longest idle first."""
@@ -128,7 +128,7 @@ class Residents:
 
     def deliver(self, id: ObjectId, event: Event) -> None:
         """Hand an event to its object. What goes wrong is told to the event; only another thread is refused here."""
-        if get_ident() != self._thread:
+        if get_ident() != self.thread:
             raise self._wrong_thread(event)
         if self._backlog.events or not self.store.has_room:
             event.arrived_s = self.clock.monotonic()
@@ -138,7 +138,7 @@ class Residents:
 
     def check_thread(self, event: Event) -> None:
         """For a sender whose event is held back: it must not learn of it later."""
-        if get_ident() != self._thread:
+        if get_ident() != self.thread:
             raise self._wrong_thread(event)
 
     def _wrong_thread(self, event: Event) -> WrongThread:
@@ -203,8 +203,10 @@ class Residents:
 
     def became_idle(self, instance: Instance) -> None:
         instance.idle_since = self.clock.monotonic()
-        self._idle.pop(instance.id.raw, None)  # to the end, if it was there: a task of it ended just now
-        self._idle[instance.id.raw] = instance
+        key = instance.id.raw
+        if key in self._idle:
+            del self._idle[key]  # to the end: a task of it ended just now
+        self._idle[key] = instance
         if self._closing is not None:
             self._perhaps_drained()
 

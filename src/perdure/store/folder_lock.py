@@ -50,8 +50,9 @@ class FolderLock:
         Raises DataFolderLocked, which names the holder: at once if that is this process and it does not close the folder.
         """
         ends = clock.monotonic() + timeout_s
+        holder: Holder | None = None
         while (held := try_lock(folder, now_ms=clock.now_ms())) is None:
-            holder = _read_holder(folder)
+            holder = _read_holder(folder) or holder  # whoever goes takes the note away first
             # Another process may be told to go; here whoever has it would have to go on while it is waited for.
             stays = holder is not None and holder.pid == os.getpid() and not holder.going
             if stays or clock.monotonic() >= ends:
@@ -71,10 +72,11 @@ class FolderLock:
             return
         with contextlib.suppress(FileNotFoundError):  # A person who tidies up may have been faster.
             os.unlink(self._folder / HOLDER)
-        fcntl.flock(self._directory, fcntl.LOCK_UN)  # By name: a forked child may share the descriptor.
-        os.close(self._directory)
+        # Before the folder's: an opener in this process would get the same lock, and this would close it.
         os.close(self._lock)
         self._lock = None
+        fcntl.flock(self._directory, fcntl.LOCK_UN)  # By name: a forked child may share the descriptor.
+        os.close(self._directory)
 
 
 def try_lock(folder: Path, *, now_ms: int) -> FolderLock | None:
@@ -82,7 +84,7 @@ def try_lock(folder: Path, *, now_ms: int) -> FolderLock | None:
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     lock: int | None = None
     try:
-        if not _flocked(directory) and _held_by_this_process(folder):
+        if not _flocked(directory) and not _held_by_another_process(folder):
             return None
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -107,9 +109,10 @@ def _flocked(directory: int) -> bool:
     return True
 
 
-def _held_by_this_process(folder: Path) -> bool:
+def _held_by_another_process(folder: Path) -> bool:
+    """False if nothing says so: this process may be taking it, or letting it go, on another thread."""
     holder = _read_holder(folder)
-    return holder is not None and holder.pid == os.getpid()
+    return holder is not None and holder.pid != os.getpid()
 
 
 def _write_holder(folder: Path, holder: Holder) -> None:
@@ -129,14 +132,13 @@ def _locked(folder: Path, holder: Holder | None) -> DataFolderLocked:
     since = datetime.fromtimestamp(holder.since_ms / 1000 if holder is not None else 0, tz=UTC)
     program = holder.program if holder is not None else "an unknown program"
     pid = holder.pid if holder is not None else 0
-    who, next_step = (
-        f"process {pid} ({program})",
-        "stop it, or run one worker process only and call that over HTTP",
-    )
-    if pid == os.getpid():
+    who, next_step = f"process {pid} ({program})", "stop it, or run one worker process only and call that over HTTP"
+    if holder is None:
+        who = program
+    elif pid == os.getpid():
         who, next_step = f"this very process ({program})", "use what opened it, or close that first"
     return DataFolderLocked(
-        what=f"the folder is in use by {who} since {since:%Y-%m-%d %H:%M:%S} UTC",
+        what=f"the folder is in use by {who}" + ("" if holder is None else f" since {since:%Y-%m-%d %H:%M:%S} UTC"),
         where=str(folder),
         why="one process owns a folder, and opens it once",
         next_step=next_step,

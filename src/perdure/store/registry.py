@@ -5,9 +5,9 @@ removed meanwhile. So the groups are taken on the loop before the tables are rea
 the tables, and what is applied later only repeats what the groups say. See tests/store/test_registry.py.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from heapq import merge
+from heapq import merge, nsmallest
 from itertools import islice
 from typing import Any
 
@@ -34,10 +34,11 @@ def read_page(tables: Reader, groups: Sequence[Group], *, prefix: str, after: Af
     rows: list[RegistryRow] = []
     if not isinstance(after, bytes):
         names = KeyRange.of(start_after=after, prefix=prefix)
-        rows = changes.over(tables.named(names), changes.named(names), limit)
+        rows = changes.over(tables.named(names), changes.named(names, limit), limit)
     if not prefix and len(rows) < limit:
         place = after if isinstance(after, bytes) else b""
-        rows += changes.over(tables.unnamed(place), changes.unnamed(place), limit - len(rows))
+        left = limit - len(rows)
+        rows += changes.over(tables.unnamed(place), changes.unnamed(place, left), left)
     sizes = _sizes(tables, groups, rows)
     return [
         StoredObject(
@@ -75,30 +76,40 @@ class _Changes:
         alarm = self._alarms[object] if object in self._alarms else tables.alarm(object)
         return None if alarm is None else alarm.at_ms
 
-    def named(self, names: KeyRange) -> Iterator[RegistryRow]:
-        return (row for row in self._rows() if row.name is not None and row.name in names)
+    def named(self, names: KeyRange, limit: int) -> list[RegistryRow]:
+        """The first in that range. Not by sorting them all, which would keep the interpreter from the loop meanwhile."""
+        lower, upper = names.lower, names.upper
+        places = (
+            (record.name, object)
+            for object, record in self._records.items()
+            if record is not None
+            and record.name is not None
+            and record.name >= lower
+            and (upper is None or record.name < upper)
+        )
+        return [self._row(object) for _, object in nsmallest(limit, places)]
 
-    def unnamed(self, after: bytes) -> Iterator[RegistryRow]:
-        return (row for row in self._rows() if row.name is None and row.object > after)
+    def unnamed(self, after: bytes, limit: int) -> list[RegistryRow]:
+        """The first with a greater id, likewise."""
+        objects = (
+            object
+            for object, record in self._records.items()
+            if record is not None and record.name is None and object > after
+        )
+        return [self._row(object) for object in nsmallest(limit, objects)]
 
-    def _rows(self) -> Iterator[RegistryRow]:
-        for object, record in self._records.items():
-            if record is not None:
-                yield RegistryRow(
-                    object,
-                    record.generation,
-                    record.name,
-                    record.created_ms,
-                    self.written_ms[object],
-                )
+    def _row(self, object: bytes) -> RegistryRow:
+        record = self._records[object]
+        assert record is not None, "it is there"
+        return RegistryRow(object, record.generation, record.name, record.created_ms, self.written_ms[object])
 
     def over(
         self, stored: Generator[RegistryRow, None, None], changed: Iterable[RegistryRow], limit: int
     ) -> list[RegistryRow]:
-        """The first rows of both together, where the changed ones hide the stored."""
+        """The first rows of both together, where the changed ones, in order, hide the stored."""
         with closing(stored):  # which ends the statement that it reads
             unchanged = (row for row in stored if row.object not in self._records)
-            return list(islice(merge(unchanged, sorted(changed, key=_by_place), key=_by_place), limit))
+            return list(islice(merge(unchanged, changed, key=_by_place), limit))
 
 
 def _by_place(row: RegistryRow) -> tuple[str, bytes]:

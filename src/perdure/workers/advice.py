@@ -29,6 +29,9 @@ _TEXTS: Final[Mapping[str, str]] = {
     r"'coroutine' object is not iterable|object of type 'coroutine' has no len": (
         "an async method gives a coroutine, which has its result once it is awaited; write `(await ...)`"
     ),
+    r"Passing coroutines is forbidden": (
+        "`asyncio.wait` takes tasks, and a call of an object becomes one: `asyncio.wait([asyncio.create_task(call)])`"
+    ),
     r"object async_generator can't be used in 'await' expression|'async_generator' object can't be awaited": (
         "it gives one item after the other; write `async for item in ...:` or `[item async for item in ...]`"
     ),

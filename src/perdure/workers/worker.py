@@ -17,6 +17,7 @@ from typing import Any
 from perdure.core.clock import Clock
 from perdure.model.errors import NoHandler, ObjectAborted, ObjectReset, WrongType
 from perdure.model.object_id import IdKey, ObjectId
+from perdure.objects.driver import install
 from perdure.objects.origin import ORIGIN, RequestNumbers
 from perdure.objects.residents import Residents
 from perdure.objects.sql.pool import SqlPool
@@ -35,6 +36,7 @@ from perdure.workers.handler import FunctionHandler, as_response
 from perdure.workers.home import Home
 from perdure.workers.loader import Program
 from perdure.workers.namespace import Namespace
+from perdure.workers.shown_calls import ShowingResidents, calls_are_shown
 from perdure.workers.state import State
 
 _log = logging.getLogger("perdure.object")
@@ -70,6 +72,7 @@ class Worker:
         self.program = program
         self.clock = clock
         self.running_requests = 0
+        install(asyncio.get_running_loop())
         self.residents: dict[str, Residents] = {}
         self._sql_pool = SqlPool(now_ms=clock.now_ms)
         self._namespaces: dict[str, Namespace[Any]] = {}
@@ -154,7 +157,7 @@ class Worker:
         def make(state: ActivationState) -> object:
             return spec.cls(State(state, self._background), self.env)
 
-        residents = Residents(
+        residents = (ShowingResidents if calls_are_shown() else Residents)(
             class_name=class_name,
             store=housing.store,
             clock=self.clock,

@@ -54,7 +54,9 @@ def as_type(type_: type[T], value: Any, *, path: str, native: tuple[type, ...] =
             what=f"no value can be read as {_name(type_)}",
             where=path,
             why=str(error),
-            next_step="use plain types, dataclasses, msgspec.Structs or pydantic models",
+            next_step="give all members of the Enum values of one kind, text or ints"
+            if "Enums must contain" in str(error)
+            else "use plain types, dataclasses, msgspec.Structs or pydantic models",
         ) from error
 
 
