@@ -11,7 +11,7 @@ import perdure
 from perdure import stub_of
 from tests.docs.page import DOCS, blocks, module_of
 
-SHOWING = {"alarms": 2, "gates": 5, "objects": 4, "sql": 6, "storage": 5}
+SHOWING = {"alarms": 2, "gates": 5, "objects": 4, "sql": 6, "storage": 6}
 
 
 @pytest.mark.parametrize("guide", SHOWING)

@@ -228,7 +228,7 @@ CASES = [
         of_a_newer_version,
         "store.db was written by a newer Perdure (9.9.9)",
         "P/data",
-        "its format is 2, this program knows up to 1",
+        "its format is 3, this program knows up to 2",
         "run that version or a later one, or open another folder; nothing was changed",
     ),
     Case(

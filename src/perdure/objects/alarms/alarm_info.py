@@ -15,6 +15,7 @@ class AlarmInfo:
     retry_count: int
     """How many runs of this alarm have failed: 0 at the first run. Failures of the store or the process do not count."""
     is_retry: bool
+    """Whether it has failed before."""
 
     # Cloudflare's names
 

@@ -1,0 +1,176 @@
+"""Until the last entry of an import the object is what it was, wherever it is cut off; then it is what the file holds."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+import perdure
+from perdure.core.entry import Alarm, AlarmChange, Entry
+from perdure.core.key_range import KeyRange
+from perdure.host import import_object as module
+from perdure.host.import_object import import_object
+from perdure.model.errors import DataFolderLocked, WrongValue
+from perdure.model.object_id import ObjectId
+from perdure.model.value import encode
+from perdure.store.crash_point import CrashPoint
+from tests.host.stored import Box, exported, imported, keys_of, work
+from tests.store.world import CrashAt, Crashed, World
+
+ID = ObjectId.of_raw(b"a" * 32, "room")
+OLD = {f"old{n}": encode(n, path="") for n in range(50)}
+NEW = {f"new{n:03}": encode("x" * 1_000, path="") for n in range(200)}
+POINTS = [
+    CrashPoint.BEFORE_LOG_COMMIT,
+    CrashPoint.AFTER_LOG_COMMIT,
+    CrashPoint.AFTER_ACKNOWLEDGE,
+    CrashPoint.BEFORE_APPLY_COMMIT,
+    CrashPoint.AFTER_APPLY_COMMIT,
+    CrashPoint.BEFORE_GENERATION_SWITCH,
+    CrashPoint.AFTER_GENERATION_SWITCH,
+]
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SLICE_BYTES", 20_000)
+    path = tmp_path / "new.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE _perdure_kv(key TEXT PRIMARY KEY, value BLOB, json TEXT)")
+    connection.executemany("INSERT INTO _perdure_kv VALUES(?, ?, NULL)", NEW.items())
+    connection.execute("CREATE TABLE t(a)")
+    connection.executemany("INSERT INTO t VALUES(zeroblob(?))", [(1_000,)] * 100)
+    connection.commit()
+    connection.close()
+    return path
+
+
+def importing(world, file, tmp_path, *, replace=True, scratch="scratch"):
+    return import_object(world.store, ID, file, scratch=tmp_path / scratch, replace=replace, clock=world.clock)
+
+
+def rows_of(world) -> dict[str, bytes]:
+    record = world.store.record(ID.raw)
+    return {} if record is None else dict(world.store.scan(record.generation, KeyRange()))
+
+
+def with_old_object(folder) -> None:
+    world = World(folder)
+    world.register(ID.raw, 1, "room", **OLD)
+    world.store.append(Entry(ID.raw, 0, 1, {}, alarm=AlarmChange(Alarm(5, 5))))
+    world.close()
+
+
+@pytest.mark.parametrize("nth", [1, 2, 5, 9])
+@pytest.mark.parametrize("point", POINTS)
+def test_an_import_that_is_cut_off_leaves_the_object_whole_and_its_rows_to_be_swept(tmp_path, file, point, nth):
+    with_old_object(tmp_path / "store")
+    world = World(tmp_path / "store", at=CrashAt(point, nth=nth))
+    try:
+        world.run(importing(world, file, tmp_path))
+        world.quiet()
+    except Crashed:
+        pass
+    world.abandon()
+
+    world = World(tmp_path / "store")
+    found, generation = rows_of(world), world.store.record(ID.raw).generation
+    assert found == (OLD if generation == 1 else NEW)
+    assert world.store.alarm(ID.raw) == Alarm(5, 5)
+    world.quiet()
+    tables = world.store._upkeep.tables().connection
+    stored = {row[0] for row in tables.execute("SELECT generation FROM kv UNION SELECT id >> 24 FROM page")}
+    left = {row[0] for row in tables.execute("SELECT generation FROM kept UNION SELECT generation FROM retired")}
+    assert stored <= {generation} | left
+    world.run(importing(world, file, tmp_path, scratch="another"))
+    assert rows_of(world) == NEW
+    world.close()
+    assert not (tmp_path / "another").exists()
+
+
+def test_what_was_imported_has_all_its_rows_and_pages_after_a_restart(tmp_path, file):
+    world = World(tmp_path / "store")
+    world.run(importing(world, file, tmp_path, replace=False))
+    world.close()
+
+    world = World(tmp_path / "store")
+
+    assert rows_of(world) == NEW
+    record = world.store.record(ID.raw)
+    pages = int.from_bytes(world.store.page(record.generation, 0)[28:32], "big")
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(b"".join(world.store.page(record.generation, number) for number in range(pages)))
+    connection = sqlite3.connect(copy)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("t",)]
+    assert connection.execute("SELECT count(*), sum(length(a)) FROM t").fetchall() == [(100, 100_000)]
+    connection.close()
+    kept = world.store._upkeep.tables().connection.execute("SELECT count(*) FROM kept").get
+    assert kept == 0
+    world.close()
+
+
+def test_what_an_import_replaced_can_be_gone_back_to(tmp_path, file):
+    with_old_object(tmp_path / "store")
+    world = World(tmp_path / "store")
+    before = world.store.append(Entry(ID.raw, 1, 1, {}, pin=True))
+    place = world.store.pinned_place(ID.raw)
+    world.run(importing(world, file, tmp_path))
+    world.quiet()
+    assert before and rows_of(world) == NEW
+
+    world.store.append(Entry(ID.raw, 2, world.store.record(ID.raw).generation, {}, restore=place))
+    world.run(world.store.restore(ID.raw))
+
+    assert rows_of(world) == OLD
+    world.close()
+
+
+def test_an_object_that_exists_is_replaced_only_if_asked(tmp_path, file):
+    with_old_object(tmp_path / "store")
+    world = World(tmp_path / "store")
+
+    with pytest.raises(WrongValue, match="'room' stores something already.*--replace"):
+        world.run(importing(world, file, tmp_path, replace=False))
+
+    assert rows_of(world) == OLD
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [(("k", b"\x00no value"), "row 'k'.*not a key with a value"), (("k", "text"), "no blob"), ((None, b""), "no text")],
+)
+def test_a_row_that_is_no_value_refuses_the_whole_file(tmp_path, file, row, message):
+    connection = sqlite3.connect(file)
+    connection.execute("INSERT INTO _perdure_kv VALUES(?, ?, NULL)", row)
+    connection.commit()
+    connection.close()
+    with_old_object(tmp_path / "store")
+    world = World(tmp_path / "store")
+
+    with pytest.raises(WrongValue, match=message):
+        world.run(importing(world, file, tmp_path))
+
+    assert rows_of(world) == OLD
+    world.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database" * 100])
+def test_a_file_that_is_no_database_is_refused(tmp_path, content):
+    (tmp_path / "no.db").write_bytes(content)
+    work(tmp_path / "data", ("one", "kv.put('a', 1)"))
+
+    with pytest.raises(WrongValue, match=r"no\.db"):
+        imported(tmp_path / "data", "one", tmp_path / "no.db", replace=True)
+
+    assert keys_of(exported(tmp_path / "data", "one", tmp_path / "one.db")) == [("a", encode(1, path=""))]
+
+
+def test_a_folder_that_is_served_is_refused(tmp_path, file):
+    async def scenario():
+        async with perdure.open(tmp_path / "data", objects=[Box]):
+            with pytest.raises(DataFolderLocked):
+                await module.import_into(tmp_path / "data", "Box", "one", file, replace=False)
+
+    asyncio.run(scenario())
