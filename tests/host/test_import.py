@@ -13,6 +13,7 @@ from perdure.host.import_object import import_object
 from perdure.model.errors import DataFolderLocked, WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.model.value import encode
+from perdure.store import upkeep
 from perdure.store.crash_point import CrashPoint
 from tests.host.stored import Box, exported, imported, keys_of, work
 from tests.store.world import CrashAt, Crashed, World
@@ -88,7 +89,9 @@ def test_an_import_that_is_cut_off_leaves_the_object_whole_and_its_rows_to_be_sw
     assert not (tmp_path / "another").exists()
 
 
-def test_what_was_imported_has_all_its_rows_and_pages_after_a_restart(tmp_path, file):
+@pytest.mark.parametrize("apply_bytes_min", [1, 60_000, 1_000_000_000])
+def test_what_was_imported_has_all_its_rows_and_pages_after_a_restart(tmp_path, file, monkeypatch, apply_bytes_min):
+    monkeypatch.setattr(upkeep, "APPLY_BYTES_MIN", apply_bytes_min)
     world = World(tmp_path / "store")
     world.run(importing(world, file, tmp_path, replace=False))
     world.close()

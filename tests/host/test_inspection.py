@@ -94,7 +94,9 @@ def asked(tmp_path: Path) -> Asked:
     return Asked(tmp_path / "data")
 
 
-async def prepared(asked: Asked, prepare: Callable[[Any], Awaitable[None]], who: str, then: Callable[[], Awaitable[None]]):
+async def prepared(
+    asked: Asked, prepare: Callable[[Any], Awaitable[None]], who: str, then: Callable[[], Awaitable[None]]
+):
     """Runs `prepare` with a runtime, then `then` while that serves, or once nobody has the folder."""
     async with asked.served() as runtime:
         await prepare(runtime)
@@ -162,7 +164,9 @@ def test_a_statement_only_reads_unless_writing_was_asked_for(asked, who):
         read = await asked.ask(RunSql("Tally", "ann", "SELECT text, 1.5, x'00' FROM log"))
         assert [list(row) for row in read["rows"]] == [["one", 1.5, b"\0"]]
 
-        written = await asked.ask(RunSql("Tally", "ann", "INSERT INTO log VALUES ('two'); SELECT count(*) FROM log", True))
+        written = await asked.ask(
+            RunSql("Tally", "ann", "INSERT INTO log VALUES ('two'); SELECT count(*) FROM log", True)
+        )
         assert [list(row) for row in written["rows"]] == [[2]]
         await asked.ask(RunSql("Tally", "ann", "DELETE FROM log WHERE text = 'one'", True))
         read = await asked.ask(RunSql("Tally", "ann", "SELECT text FROM log"))

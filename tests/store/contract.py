@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
+from perdure.core.entry import Alarm, AlarmChange, DeadAlarm, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.model.errors import UnitTooLarge
@@ -312,6 +312,34 @@ class StoreContract:
             assert listed(store, (NOW_MS + 7, bytes([2]) * 32)) == []
 
         run(scenario, again)
+
+    def test_alarms_that_were_given_up_are_listed_by_object_until_they_are_buried(self, run):
+        def died(object: bytes, generation: int, at_ms: int) -> Entry:
+            change = AlarmChange(None, DeadAlarm(at_ms, NOW_MS, 6, "no"))
+            return Entry(object, NOW_MS, generation, {}, alarm=change)
+
+        async def scenario(store: Store) -> None:
+            for each in (died(B, 2, 1), died(A, 1, 2), died(A, 1, 1)):
+                store.append(each)
+
+            listed = await store.dead_alarms((b"", 0), 10)
+            assert [(object, dead.at_ms) for object, dead in listed] == [(A, 1), (A, 2), (B, 1)]
+            assert await store.dead_alarms((A, 1), 1) == listed[1:2]
+
+            store.append(Entry(A, NOW_MS, 1, {}, alarm=AlarmChange(None, buries=True)))
+            assert await store.dead_alarms((b"", 0), 10) == listed[2:]
+
+        run(scenario)
+
+    def test_the_position_of_a_read_is_durable_once_all_that_it_may_have_seen_is(self, run):
+        async def scenario(store: Store) -> None:
+            assert store.read_position == store.durable
+            position = store.append(entry(A, 1, k=b"v"))
+            assert store.read_position == position
+            await durable(store, B, store.read_position)
+            assert store.durable == position == store.read_position
+
+        run(scenario)
 
     def test_an_alarm_is_what_its_last_change_made_of_it_applied_or_not(self, run):
         first, second = Alarm(NOW_MS + 1, NOW_MS + 1), Alarm(NOW_MS + 1, NOW_MS + 9, 2, 1, "ValueError: x")

@@ -21,6 +21,8 @@ from perdure.core.migrations import plan
 from perdure.edge import Handler, OnError, OnRequest, Server
 from perdure.host.assignment import Assignment
 from perdure.host.clock import OPEN_CLOCKS, RealClock
+from perdure.host.control_server import ControlServer
+from perdure.host.inspection import Inspection
 from perdure.host.version import VERSION
 from perdure.model.errors import PerdureError, StoreBroken, WrongValue
 from perdure.store.bounds import LOCK_TIMEOUT_S
@@ -112,6 +114,10 @@ class Host:
                 config=assignment.config,
             )
             resources.callback(OPEN_CLOCKS.leave, OPEN_CLOCKS.join(clock))
+            inspection = Inspection(folder, clock, worker=worker.name, residents=worker.residents)
+            resources.callback(inspection.close)
+            control = await ControlServer.start(folder.path, inspection)
+            resources.push_async_callback(control.close)
             return Host(worker, folder, resources.pop_all(), clock)
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from perdure.core.entry import Alarm, Entry, ObjectRecord
+from perdure.core.entry import Alarm, DeadAlarm, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.waiting import Release
 from perdure.model.errors import PerdureError
@@ -93,6 +93,11 @@ class Store(Protocol):
         ...
 
     @property
+    def read_position(self) -> int:
+        """The position that must be durable before nothing that a read gives now can vanish."""
+        ...
+
+    @property
     def has_room(self) -> bool:
         """False while too much waits in memory or the store is being reopened: new events wait, running ones go on."""
         ...
@@ -169,6 +174,10 @@ class Store(Protocol):
 
     def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
         """The next `limit` objects with an alarm after that (due_ms, object), in that order; durable or not."""
+        ...
+
+    async def dead_alarms(self, after: tuple[bytes, int], limit: int) -> list[tuple[bytes, DeadAlarm]]:
+        """The next `limit` alarms that were given up, after that (object, at_ms), in that order; durable ones."""
         ...
 
     def pinned_place(self, object: bytes) -> int:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from perdure.core.entry import Alarm, ObjectRecord
+from perdure.core.entry import Alarm, DeadAlarm, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.store.page_id import page_id
 
@@ -20,6 +20,10 @@ _ALARM = "SELECT at_ms, due_ms, retries, streak, error FROM alarm WHERE object =
 _ALARMS = (
     "SELECT object, at_ms, due_ms, retries, streak, error FROM alarm WHERE (due_ms, object) > (?, ?)"
     " ORDER BY due_ms, object LIMIT ?"
+)
+_DEAD_ALARMS = (
+    "SELECT object, at_ms, died_ms, retries, error FROM dead_alarm WHERE (object, at_ms) > (?, ?)"
+    " ORDER BY object, at_ms LIMIT ?"
 )
 _SCAN = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? ORDER BY key LIMIT ?"
 _SCAN_BELOW = "SELECT key, value FROM kv WHERE generation = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
@@ -90,6 +94,10 @@ class Reader:
     def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
         """The next ones after that (due_ms, object), in that order."""
         return [(object, Alarm(*alarm)) for object, *alarm in self._all(_ALARMS, (*after, limit))]
+
+    def dead_alarms(self, after: tuple[bytes, int], limit: int) -> list[tuple[bytes, DeadAlarm]]:
+        """The next ones after that (object, at_ms), in that order."""
+        return [(object, DeadAlarm(*dead)) for object, *dead in self._all(_DEAD_ALARMS, (*after, limit))]
 
     def place_to_restore(self, object: bytes) -> int | None:
         rows = self._all(_RESTORING, (object,))

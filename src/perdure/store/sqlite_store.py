@@ -16,7 +16,7 @@ from typing import TypeVar
 import apsw
 
 from perdure.core.clock import Clock
-from perdure.core.entry import Alarm, Entry, ObjectRecord
+from perdure.core.entry import Alarm, DeadAlarm, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
 from perdure.core.layers import IN_TABLE, Layers
 from perdure.core.page_change import changed_page, is_whole
@@ -96,6 +96,11 @@ class SqliteStore:
     @property
     def next_position(self) -> int:
         return self._layers.next_position
+
+    @property
+    def read_position(self) -> int:
+        layers = self._layers
+        return layers.next_position if layers.gathering_bytes else layers.next_position - 1
 
     def append(self, entry: Entry) -> int:
         if self._refusal is not None:
@@ -269,6 +274,13 @@ class SqliteStore:
         found += [(object, alarm) for object, alarm in held.items() if alarm is not None]
         return [row for row in sorted(found, key=by_due_time) if by_due_time(row) > after][:limit]
 
+    async def dead_alarms(self, after: tuple[bytes, int], limit: int) -> list[tuple[bytes, DeadAlarm]]:
+        await self._all_applied()
+        try:
+            return await self._upkeep.read_elsewhere(lambda tables: tables.dead_alarms(after, limit))
+        except apsw.Error as error:
+            raise failed_read(error, "the table of alarms that were given up", self._where) from error
+
     # The past
 
     def pinned_place(self, object: bytes) -> int:
@@ -312,9 +324,7 @@ class SqliteStore:
         """Everything appended so far is in the tables, or has failed."""
         if self._refusal is not None:
             raise self._refused()
-        layers = self._layers
-        position = layers.next_position if layers.gathering_bytes else layers.next_position - 1
-        await until(partial(self._upkeep.when_applied, position))
+        await until(partial(self._upkeep.when_applied, self.read_position))
 
     async def _read_past(self, read: Callable[[Reader], T]) -> T:
         if self._refusal is not None:

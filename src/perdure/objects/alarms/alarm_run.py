@@ -42,7 +42,6 @@ class AlarmRun(Event):
     __slots__ = ("_runs", "alarm", "dropped", "object")
 
     size_bytes = 100
-    what = "alarm()"
 
     def __init__(self, object: bytes, runs: Runs) -> None:
         super().__init__()
@@ -52,6 +51,10 @@ class AlarmRun(Event):
         self.dropped = False
         """Its code said that it is not to be tried again, whatever happens."""
         self._runs = runs
+
+    @property
+    def what(self) -> str:
+        return "alarm()"
 
     def run(self, target: object) -> Awaitable[None] | None:
         member = CURRENT.get()

@@ -1,0 +1,137 @@
+"""Asking about a data folder: the process that has it open, or, if nobody has, the folder itself.
+
+Must stay true: what was acknowledged before is seen, whoever answers; a folder is not made by looking at it. See
+tests/host/test_control.py.
+"""
+
+import asyncio
+import os
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perdure.host.clock import RealClock
+from perdure.host.control_channel import ANSWER_BYTES_MAX, ANSWERS, Refusal, TooLong, message, receive, socket_path
+from perdure.host.inspection import Inspection
+from perdure.host.inspection_request import Request
+from perdure.host.version import VERSION
+from perdure.model import errors
+from perdure.model.errors import DataFolderLocked, Disconnected, PerdureError, WrongValue, rebuilt
+from perdure.store.catalog import DATABASE
+from perdure.store.committer import CommitterPool
+from perdure.store.data_folder import DataFolder
+
+HANDOVER_S = 5.0
+"""How long a folder may be somebody's who does not answer: while `perdure dev` reloads, neither process does."""
+TRY_S = 0.2
+"""How long the lock is waited for before the socket is looked for again."""
+
+Json = dict[str, Any]
+
+
+class FolderAccess:
+    """Asks one folder, as often as wanted; close it. Made by `open`."""
+
+    def __init__(self, path: Path, inspection: Inspection | None, resources: AsyncExitStack) -> None:
+        self._path = path
+        self._inspection = inspection
+        """None if another process answers."""
+        self._resources = resources
+
+    @staticmethod
+    async def open(path: Path) -> "FolderAccess":
+        """Raises WrongValue if there is none, DataFolderLocked if who has it cannot be asked, and what opening it raises."""
+        if not (path / DATABASE).is_file():
+            raise WrongValue(
+                what="there is no data here",
+                where=str(path),
+                why=f"the folder has no {DATABASE}" if path.is_dir() else "there is no such folder",
+                next_step="name the folder with --data DIR: what `perdure dev --persist-to` or perdure.open() was given",
+            )
+        ends = time.monotonic() + HANDOVER_S
+        while not await _is_served(path):
+            try:
+                return await _opened(path)
+            except DataFolderLocked as locked:
+                if locked.pid == os.getpid() or time.monotonic() >= ends:
+                    locked.why = "it has the folder open, and cannot be asked: it has made no control.sock there"
+                    locked.next_step = "stop it, or run it with this version of Perdure; its warnings say what is amiss"
+                    raise
+        return FolderAccess(path, None, AsyncExitStack())
+
+    async def ask(self, request: Request) -> Json:
+        """The answer. Raises what the request can raise, and Disconnected if the process that serves went away."""
+        if self._inspection is not None:
+            return await self._inspection.answer(request)
+        return await _asked(self._path, request)
+
+    async def close(self) -> None:
+        await self._resources.aclose()
+
+
+async def _is_served(path: Path) -> bool:
+    try:
+        _reader, writer = await _connected(path)
+    except OSError:
+        return False  # nothing there, or of a process that was killed
+    writer.close()
+    return True
+
+
+async def _connected(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    with socket_path(path) as address:
+        return await asyncio.open_unix_connection(address)
+
+
+async def _asked(path: Path, request: Request) -> Json:
+    try:
+        reader, writer = await _connected(path)
+        try:
+            writer.write(message(request))
+            received = await receive(reader, bytes_max=ANSWER_BYTES_MAX)
+        finally:
+            writer.close()
+        answer = ANSWERS.decode(received)
+    except (OSError, asyncio.IncompleteReadError, TooLong, msgspec.MsgspecError) as error:
+        raise Disconnected(
+            what="the process that serves the data folder did not answer",
+            where=str(path),
+            why=str(error) or type(error).__name__,
+            next_step="it stopped, loads new code or has too many to answer; try again",
+        ) from error
+    if answer.refusal is not None:
+        raise _error_of(answer.refusal)
+    return answer.result or {}
+
+
+def _error_of(refusal: Refusal) -> PerdureError:
+    classes = {
+        cls.code: cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, PerdureError)
+    }
+    parts = msgspec.structs.asdict(refusal)
+    code = parts.pop("code")
+    error = rebuilt(classes.get(code, PerdureError), (refusal.what,), parts)
+    assert isinstance(error, PerdureError)
+    return error
+
+
+async def _opened(path: Path) -> FolderAccess:
+    clock = RealClock()
+    async with AsyncExitStack() as resources:
+        committer = CommitterPool(asyncio.get_running_loop())
+        resources.callback(committer.close)
+        folder = await DataFolder.open(
+            path,
+            clock=clock,
+            committer=committer,
+            random_bytes=os.urandom,
+            written_by=VERSION,
+            lock_timeout_s=TRY_S,
+        )
+        resources.push_async_callback(folder.close)
+        inspection = Inspection(folder, clock)
+        resources.callback(inspection.close)
+        return FolderAccess(path, inspection, resources.pop_all())

@@ -1,0 +1,69 @@
+"""An operator's work on a live object: an event like any other, so that it passes the gate and its outcome waits for the disk.
+
+See tests/host/test_inspection.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from perdure.model.errors import ObjectReset
+from perdure.objects.event import Event
+from perdure.objects.instance import Instance
+from perdure.objects.member import CURRENT
+
+
+class Work(Event):
+    """Calls `work` with the instance, in its gate; what that gives, or awaited gives, is `outcome`."""
+
+    __slots__ = ("_ends_instance", "_result", "_what", "_work", "outcome")
+
+    size_bytes = 100
+
+    def __init__(self, what: str, work: Callable[[Instance], Any], *, ends_instance: bool = False) -> None:
+        """ends_instance: afterwards the object leaves memory, which knows of what is no longer there."""
+        super().__init__()
+        self._what = what
+        self._work = work
+        self._ends_instance = ends_instance
+        self._result: tuple[Any] | None = None
+        self.outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    @property
+    def what(self) -> str:
+        return self._what
+
+    def run(self, target: object) -> Any:
+        member = CURRENT.get()
+        assert member is not None, "an event ran outside of a step"
+        return self._run(member.instance)
+
+    async def _run(self, instance: Instance) -> Any:
+        result = self._work(instance)
+        if asyncio.iscoroutine(result):
+            result = await result
+        if self._ends_instance:
+            self._result = (result,)
+            instance.break_with(
+                ObjectReset(
+                    what=f"{instance.label} was reset by {self._what}",
+                    why="what it held in memory is no longer what is stored",
+                    next_step="call again: the next call starts it anew",
+                )
+            )
+        return result
+
+    def pack(self, result: Any) -> Any:
+        return result
+
+    def resolve(self, packed: Any) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(packed)
+
+    def reject(self, error: BaseException) -> None:
+        if self._result is not None:
+            self.resolve(self._result[0])
+        elif not self.outcome.done():
+            self.outcome.set_exception(error)
