@@ -12,6 +12,7 @@ then fails:
 committed. 5. A row read on another thread counts only if nothing has left the layers since its snapshot (the epoch).
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -302,7 +303,7 @@ class Layers:
         changes = pages.get(number) if pages is not None else None
         if pages is None or changes is None:
             return
-        left = sum(at <= position for at, _ in changes)
+        left = bisect_right(changes, position, key=_position_of)
         if left < len(changes):
             del changes[:left]
             return
@@ -378,3 +379,7 @@ class Layers:
         self._fence_position = self._sealed + 1
         for object in objects:
             self._floors[object] = self._fence_position
+
+
+def _position_of(change: tuple[int, bytes]) -> int:
+    return change[0]
