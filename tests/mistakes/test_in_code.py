@@ -641,7 +641,140 @@ HTTP = [
     ),
 ]
 
-MISTAKES = [*HANDLERS, *BINDINGS, *CALLS, *CONSTRUCTORS, *STORAGE, *TRANSACTIONS, *HTTP]
+COUNTER_WITH_ALARM = "async def alarm(self): pass"
+
+SQL = [
+    Mistake(
+        "exec awaited",
+        in_object("await storage.sql.exec('select 1')  # here"),
+        what="object Cursor can't be used in 'await' expression",
+        why="a statement has run when `sql.exec` returns",
+        next_step="leave `await` out",
+    ),
+    Mistake(
+        "values given as a tuple as in sqlite3",
+        in_object("storage.sql.exec('select ?, ?', (1, 2))  # here"),
+        what="the statement has 2 parameters and was given one value, a tuple",
+        why="`select ?, ?`",
+        next_step="exec(query, a, b) or exec(query, *values)",
+    ),
+    Mistake(
+        "a datetime as a value",
+        in_object("import datetime; storage.sql.exec('select ?', datetime.datetime.now())  # here"),
+        what="value 1 is of type datetime",
+        why="takes None, int, float, str, bool and bytes",
+        next_step="value.isoformat()",
+    ),
+    Mistake(
+        "too few values",
+        in_object("storage.sql.exec('select ?, ?', 1)  # here"),
+        what="the statement has 2 parameters and 1 values were given",
+        why="`select ?, ?`",
+        next_step="give one value for each `?`",
+    ),
+    Mistake(
+        "a name that the statement does not have",
+        in_object("storage.sql.exec('select :a', b=1)  # here"),
+        what="the statement has a parameter :a and no such value was given",
+        why="`select :a` was given b",
+        next_step="add a=... to the call",
+    ),
+    Mistake(
+        "a syntax error in SQL",
+        in_object("storage.sql.exec('selec 1')  # here"),
+        what='near "selec": syntax error: SQLITE_ERROR at offset 0',
+        why="SQLITE_ERROR in `selec 1`",
+        next_step="only this statement was undone",
+    ),
+    Mistake(
+        "a transaction begun in SQL",
+        in_object("storage.sql.exec('begin')  # here"),
+        what="not authorized: SQLITE_AUTH",
+        why="what a step writes is one unit",
+        next_step="use `with storage.transaction_sync():`",
+    ),
+    Mistake(
+        "another database attached",
+        in_object("storage.sql.exec(\"attach 'a.db' as a\")  # here"),
+        what="not authorized: SQLITE_AUTH",
+        why="an object has one database",
+        next_step="leave it out",
+    ),
+    Mistake(
+        "an integer of more than 64 bits",
+        in_object("storage.sql.exec('select ?', 2**64)  # here"),
+        what="an int among the values has more than 64 bits",
+        why="SQLite's integers have 64",
+        next_step="store it as text",
+    ),
+    Mistake(
+        "one row of none",
+        in_object("storage.sql.exec('select 1 where 0').one()  # here"),
+        what="one() found no row",
+        where="Counter/a",
+        why="",
+        next_step="use first() for one or None",
+    ),
+    Mistake(
+        "a row of another class",
+        in_object("storage.sql.exec_as(int, \"select 'x'\").one()  # here"),
+        what="the value is not of the type asked for",
+        why="Expected `int`, got `str`",
+        next_step="if it was stored in an older shape",
+        where="exec_as(int)",
+    ),
+    Mistake(
+        "a column that is not there",
+        in_object("storage.sql.exec('select 1 as n').one().m  # here"),
+        what="the row has no column 'm'",
+        why="it has n",
+        next_step="",
+    ),
+    Mistake(
+        "SQL from a thread",
+        in_object("await asyncio.to_thread(storage.sql.exec, 'select 1')  # here"),
+        what="an object's storage was used from another thread",
+        why="objects live on the thread of their loop",
+        next_step="store it after `await asyncio.to_thread(...)`",
+    ),
+    Mistake(
+        "a statement that never ends",
+        in_object(
+            "storage.sql.exec('with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n')  # here"
+        ),
+        what="a statement ran too long and was interrupted: SQLITE_INTERRUPT",
+        why="with recursive n(i)",
+        next_step="await storage.sql.run(...)",
+    ),
+]
+
+ALARMS = [
+    Mistake(
+        "an alarm in seconds",
+        in_object("storage.set_alarm(60)  # here").replace("    colour", f"    {COUNTER_WITH_ALARM}\n    colour"),
+        what="set_alarm() takes a datetime or a timedelta, not int",
+        why="a number could be seconds or milliseconds",
+        next_step="set_alarm(timedelta(seconds=60))",
+    ),
+    Mistake(
+        "an alarm at a time without a zone",
+        in_object("import datetime; storage.set_alarm(datetime.datetime(2030, 1, 1))  # here").replace(
+            "    colour", f"    {COUNTER_WITH_ALARM}\n    colour"
+        ),
+        what="a datetime without a time zone: 2030-01-01T00:00:00",
+        why="it is another moment on every machine",
+        next_step="perdure.now() + timedelta(...)",
+    ),
+    Mistake(
+        "an alarm without a handler",
+        in_object("import datetime; storage.set_alarm(datetime.timedelta(1))  # here"),
+        what="Counter has no alarm handler",
+        why="there would be nothing to wake it with",
+        next_step="define `async def alarm(self, info)` in the class",
+    ),
+]
+
+MISTAKES = [*SQL, *ALARMS, *HANDLERS, *BINDINGS, *CALLS, *CONSTRUCTORS, *STORAGE, *TRANSACTIONS, *HTTP]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=str)

@@ -42,6 +42,9 @@ _TEXTS: Final[Mapping[str, str]] = {
     r"['\"(](Op|Remote)['\")]|\b(not|type|object|got) (Op|Remote)\b|\b(Op|Remote) (object|found|given)\b": (
         "an operation has its result once it is awaited; write `(await ...)`"
     ),
+    r"object (Cursor|Row) can't be used in 'await' expression|'(Cursor|Row)' object can't be awaited": (
+        "a statement has run when `sql.exec` returns; leave `await` out, or run it on a thread: `await sql.run(...)`"
+    ),
     r"object Stub can't be used in 'await' expression|'Stub' object can't be awaited": (
         "a stub stands for an object and is there at once; await a call of it: `await stub.method()`"
     ),

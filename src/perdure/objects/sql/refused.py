@@ -111,7 +111,7 @@ def _explained(error: Exception, failed: Failed) -> PerdureError:
             return WrongValue(
                 what=f"the statement has a parameter :{error.args[0]} and no such value was given",
                 where=failed.where,
-                why=_shown(failed.text),
+                why=f"{_shown(failed.text)} was given {', '.join(failed.bindings) or 'no names'}",
                 next_step=f"add {error.args[0]}=... to the call",
             )
         case TypeError():
@@ -184,6 +184,13 @@ def _shown(text: str) -> str:
 def _wrong_number(error: apsw.Error, failed: Failed) -> WrongValue:
     found = _COUNTS.search(str(error))
     wanted, given = found.groups() if found else ("another number of", str(len(failed.bindings)))
+    if len(failed.bindings) == 1 and isinstance(failed.bindings[0], tuple | list):
+        return WrongValue(
+            what=f"the statement has {wanted} parameters and was given one value, a {type(failed.bindings[0]).__name__}",
+            where=failed.where,
+            why=_shown(failed.text),
+            next_step="give the values one by one: exec(query, a, b) or exec(query, *values)",
+        )
     return WrongValue(
         what=f"the statement has {wanted} parameters and {given} values were given",
         where=failed.where,
