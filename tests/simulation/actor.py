@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from perdure.model.errors import PerdureError, WrongValue
+from perdure.model.errors import ConstraintFailed, PerdureError, WrongValue
 from perdure.objects.state import State
 from tests.simulation.model import Activation, Strand, Unit
 from tests.simulation.program import KEYS, Program, at_once, program
@@ -19,6 +20,10 @@ from tests.simulation.program import KEYS, Program, at_once, program
 if TYPE_CHECKING:
     from tests.simulation.calls import Play, Stub
     from tests.simulation.process import Process
+
+
+ALARM = ("alarm",)
+"""The alarm among the rows of the model."""
 
 
 class Boom(Exception):
@@ -46,7 +51,7 @@ class Actor:
         strand = Strand(act, act.starting, "constructor")
         self.note("constructor")
         act.begin(strand)
-        act.awake(dict(self.kv.list()), instance.rows.record is not None)
+        act.awake(self.read_everything(), instance.rows.record is not None)
         self._construct(strand, Random(f"{process.seed} {self.history.name} {act.number}"))
 
     def _construct(self, strand: Strand, rng: Random) -> None:
@@ -179,7 +184,74 @@ class Actor:
         if read != expected:
             self.history.fail(f"{what} read {read!r}, where {expected!r} had been written")
 
+    # SQL and the alarm: a row of a table is a row of the model, under a name that no key has
+
+    def read_everything(self) -> dict[Any, Any]:
+        """What the object stores: by key, by ("sql", key) and the alarm."""
+        everything: dict[Any, Any] = {**dict(self.kv.list()), **self.table()}
+        at = self.storage.get_alarm().result()
+        return everything if at is None else {**everything, ALARM: at}
+
+    def table(self) -> dict[Any, Any]:
+        sql = self.storage.sql
+        if not sql.exec("select 1 from sqlite_schema where name = 't'").to_list():
+            return {}
+        return {("sql", key): value for key, value in sql.exec_as(tuple[str, int], "select k, v from t")}
+
+    def sql_set(self, keyed: Any, keys: tuple[str, ...], padded: bool) -> None:
+        sql, number = self.storage.sql, self.history.number()
+        sql.exec("create table if not exists t(k text primary key, v integer, pad blob) without rowid")
+        for key in keys:
+            sql.exec(
+                "insert into t values(?, ?, zeroblob(?)) on conflict do update set v = excluded.v, pad = excluded.pad",
+                key,
+                number,
+                20_000 if padded else 0,
+            )
+        self.act.wrote({("sql", key): number for key in keys})
+
+    def sql_delete(self, keyed: Any, key: str) -> None:
+        if not self.table():
+            return
+        there = ("sql", key) in self.act.rows
+        deleted = self.storage.sql.exec("delete from t where k = ?", key).rows_written
+        self.check(deleted, int(there), f"delete from t where k = {key!r}")
+        if there:
+            self.act.wrote({}, (("sql", key),))
+
+    def sql_fails(self, keyed: Any, key: str) -> None:
+        """Undoes itself alone, whatever the step wrote before."""
+        if ("sql", key) not in self.act.rows:
+            return
+        try:
+            self.storage.sql.exec("insert into t values('other', 0, null), (?, 0, null)", key)
+        except ConstraintFailed:
+            self.sql_all(keyed)
+        else:
+            self.history.fail("a second row of the same key went in")
+
+    def sql_all(self, keyed: Any) -> None:
+        rows = {key: value for key, value in self.act.rows.items() if isinstance(key, tuple) and key != ALARM}
+        self.check(self.table(), rows, "select * from t")
+
+    def set_alarm(self, keyed: Any, hours: int) -> None:
+        keyed.set_alarm(timedelta(hours=hours))
+        self.act.wrote({ALARM: keyed.get_alarm().result()})
+
+    def delete_alarm(self, keyed: Any) -> None:
+        there = ALARM in self.act.rows
+        keyed.delete_alarm()
+        if there:
+            self.act.wrote({}, (ALARM,))
+
+    def get_alarm(self, keyed: Any) -> None:
+        self.check(keyed.get_alarm().result(), self.act.rows.get(ALARM), "get_alarm()")
+
     # Reads and writes
+
+    def values(self) -> dict[str, Any]:
+        """The rows of the model that are keys."""
+        return {key: value for key, value in self.act.rows.items() if isinstance(key, str)}
 
     def get(self, keyed: Any, key: str) -> None:
         self.check(keyed.get(key).result(), self.act.rows.get(key), f"get({key!r})")
@@ -190,10 +262,10 @@ class Actor:
         self.check(keyed.get(list(keys)).result(), {key: rows[key] for key in keys if key in rows}, f"get({keys})")
 
     def all(self, keyed: Any) -> None:
-        self.check(keyed.list().result(), self.act.rows, "list()")
+        self.check(keyed.list().result(), self.values(), "list()")
 
     def list(self, keyed: Any, options: dict[str, Any]) -> None:
-        wanted = [(key, self.act.rows[key]) for key in _selected(self.act.rows, **options)]
+        wanted = [(key, self.act.rows[key]) for key in _selected(self.values(), **options)]
         self.check(list(keyed.list(**options).result().items()), wanted, f"list({options})")
 
     def put(self, keyed: Any, key: str) -> None:
@@ -532,6 +604,13 @@ _AT_ONCE: dict[str, Callable[..., None]] = {
     "delete all": Actor.delete_all,
     "transaction sync": Actor.transaction_sync,
     "callback": Actor.callback,
+    "sql set": Actor.sql_set,
+    "sql delete": Actor.sql_delete,
+    "sql fails": Actor.sql_fails,
+    "sql all": Actor.sql_all,
+    "set alarm": Actor.set_alarm,
+    "delete alarm": Actor.delete_alarm,
+    "get alarm": Actor.get_alarm,
 }
 _IN_STEPS: dict[str, Callable[..., Awaitable[None]]] = {
     "sleep": Actor.sleep,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Never
 
-Rows = dict[str, Any]
+Rows = dict[Any, Any]
 Fail = Callable[[str], Never]
 
 
@@ -237,7 +237,7 @@ class Activation:
     def spans_steps(self) -> bool:
         return any(spans for _, _, _, spans in self.savepoints)
 
-    def wrote(self, changes: Rows, deleted: tuple[str, ...] = (), *, confirmed: bool = True) -> None:
+    def wrote(self, changes: Rows, deleted: tuple[Any, ...] = (), *, confirmed: bool = True) -> None:
         if self.unit is None:
             self.unit = Unit()
         self.unit.confirmed |= confirmed

@@ -18,9 +18,10 @@ from typing import Any, Never
 import apsw
 
 from perdure.core.layers import Layers
-from perdure.model.errors import ObjectReset, PerdureError, StoreBroken
+from perdure.model.errors import ObjectReset, PerdureError, StorageBroken, StoreBroken
 from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
+from perdure.objects.instance import Instance
 from perdure.objects.residents import Residents
 from perdure.store import sqlite_store, upkeep
 from perdure.store.connection import close_untouched
@@ -154,10 +155,21 @@ class Process:
                 limits=self.conditions.limits,
                 make=lambda ctx: Actor(self, ctx),
                 report=lambda what, id, error: None,
+                alarm=lambda target, info: None,
             )
+            residents.forget = self._hears_of(residents.forget)  # type: ignore[method-assign]
             self._residents.append(residents)
             store.on_failed = self._heard(store.on_failed)
         self.shared_stubs = [self.new_stub(number) for number in range(len(self._ids))]
+
+    def _hears_of(self, forget: Callable[..., None]) -> Callable[..., None]:
+        def forgets(instance: Instance, error: BaseException | None) -> None:
+            # Amid trouble with the disk a statement that needs a page of it fails, and the unit that it was in is gone.
+            if isinstance(error, StorageBroken) and not self.over:
+                self.histories[instance.id.raw].lose(crashed=False)
+            forget(instance, error)
+
+        return forgets
 
     def _heard(self, on_failed: Callable[..., None]) -> Callable[..., None]:
         def heard(objects: frozenset[bytes], error: PerdureError) -> None:

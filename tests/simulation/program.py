@@ -61,6 +61,22 @@ def _writes(rng: Random) -> Instruction:
     return ("delete", rng.choice(KEYS)) if kind == 8 else ("delete many", keys(rng))
 
 
+def _sql(rng: Random) -> Instruction:
+    kind = rng.randrange(8)
+    if kind < 4:
+        return ("sql set", keys(rng), rng.random() < 0.1)
+    if kind == 4:
+        return ("sql delete", rng.choice(KEYS))
+    return ("sql fails", rng.choice(KEYS)) if kind == 5 else ("sql all",)
+
+
+def _alarm(rng: Random) -> Instruction:
+    kind = rng.randrange(4)
+    if kind < 2:
+        return ("set alarm", rng.randint(1, 9))
+    return ("delete alarm",) if kind == 2 else ("get alarm",)
+
+
 def _drop(rng: Random) -> Instruction:
     return ("delete all",)
 
@@ -75,7 +91,8 @@ def _callback(rng: Random) -> Instruction:
 
 def at_once(rng: Random, length_max: int) -> Program:
     """Reads and writes that do not end the step."""
-    return [(_writes if rng.random() < 0.6 else _reads)(rng) for _ in range(rng.randint(1, length_max))]
+    chosen = rng.choices((_writes, _reads, _sql, _alarm), (10, 6, 2, 1), k=rng.randint(1, length_max))
+    return [make(rng) for make in chosen]
 
 
 # Over several steps
@@ -139,6 +156,8 @@ def _abort(rng: Random, depth: int) -> Instruction:
 _STEP: list[tuple[int, Callable[[Random], Instruction]]] = [
     (40, _writes),
     (20, _reads),
+    (8, _sql),
+    (3, _alarm),
     (3, _drop),
     (5, _savepoint),
     (2, _callback),

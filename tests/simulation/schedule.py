@@ -15,7 +15,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Never
 
+from perdure.core.instant import instant
 from perdure.core.layers import Layers
+from perdure.core.page_change import PAGE_BYTES, database_bytes
 from perdure.model.errors import PerdureError
 from perdure.model.object_id import IdKey, ObjectId
 from perdure.model.value import decode
@@ -23,7 +25,9 @@ from perdure.objects.op import Op
 from perdure.store.connection import close_untouched
 from perdure.store.crash_point import passes
 from perdure.store.files import open_files
-from tests.simulation.actor import Boom
+from perdure.store.page_id import page_ids
+from perdure.store.page_id import place_of as place_of_page
+from tests.simulation.actor import ALARM, Boom
 from tests.simulation.calls import Stub
 from tests.simulation.model import History
 from tests.simulation.process import Conditions, Process, limits, place_of
@@ -185,7 +189,22 @@ class _Tables:
         if found is None:
             return None, {}
         rows = self._database.execute("SELECT key, value FROM kv WHERE generation = ?", found).fetchall()
-        return found[0], {key: decode(value) for key, value in rows}
+        alarm = self._database.execute("SELECT at_ms FROM alarm WHERE object = ?", (object,)).fetchone()
+        everything = {**{key: decode(value) for key, value in rows}, **self._table(found[0])}
+        return found[0], everything if alarm is None else {**everything, ALARM: instant(alarm[0])}
+
+    def _table(self, generation: int) -> dict[Any, Any]:
+        """The rows of the object's own table, of its pages put together to a database."""
+        select = "SELECT id, body FROM page WHERE id BETWEEN ? AND ? ORDER BY id"
+        pages = {place_of_page(id)[1]: body for id, body in self._database.execute(select, page_ids(generation))}
+        if not pages:
+            return {}
+        numbers = range(database_bytes(pages[0]) // PAGE_BYTES)  # what was never written is free
+        with closing(sqlite3.connect(":memory:")) as own:
+            own.deserialize(b"".join(pages.get(number, bytes(PAGE_BYTES)) for number in numbers))
+            assert own.execute("PRAGMA integrity_check").fetchall() == [("ok",)], f"generation {generation} is damaged"
+            there = own.execute("SELECT 1 FROM sqlite_schema WHERE name = 't'").fetchall()
+            return {("sql", key): value for key, value in own.execute("SELECT k, v FROM t")} if there else {}
 
     def close(self) -> None:
         self._database.close()
@@ -193,7 +212,7 @@ class _Tables:
     def generations(self) -> set[int]:
         """Of rows that are to stay."""
         statement = (
-            "SELECT DISTINCT generation FROM kv"
+            "SELECT generation FROM (SELECT generation FROM kv UNION SELECT id >> 24 AS generation FROM page)"
             " WHERE generation NOT IN (SELECT generation FROM retired UNION SELECT generation FROM kept)"
         )
         return {generation for (generation,) in self._database.execute(statement)}

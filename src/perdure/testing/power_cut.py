@@ -213,7 +213,7 @@ class PowerCutDisk:
             self._off = True
             self._let_connections_go()
             cut_at = self._cut_at(rng)
-            shutil.copytree(self.folder, into, ignore=shutil.ignore_patterns("*-shm", "*-wal", "*.db"))
+            shutil.copytree(self.folder, into, ignore=shutil.ignore_patterns("*-shm", "*-wal", "*.db", "*.sock"))
             for path, image in [*self._deleted.items(), *self._images.items()]:
                 deleted = path not in self._images
                 if deleted and rng.random() < 0.5:

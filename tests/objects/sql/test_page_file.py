@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 from perdure.core.page_change import PAGE_BYTES, changed_page
+from perdure.model.errors import StorageBroken
 from perdure.objects.sql.page_file import KEPT_PAGES_MAX, PageFile
 from perdure.objects.sql.page_vfs import OpenPageFile, PageVfs
 from perdure.objects.sql.pool import SqlPool
@@ -226,3 +227,13 @@ def test_a_database_that_is_opened_amid_the_opening_of_another_gets_its_own_file
 
     assert outer.rows("SELECT n FROM t") == [(0,)]
     assert read == [[(1,)]]
+
+
+def test_of_a_page_that_the_store_cannot_say_now_the_change_is_all_of_it():
+    def stored(_number: int) -> bytes | None:
+        raise StorageBroken(what="the store is being opened anew")
+
+    file = PageFile(stored, bytes_max=NO_BOUND)
+    file.write(3, FULL_OF_B)
+
+    assert file.take_changes() == {3: FULL_OF_B}

@@ -223,3 +223,29 @@ def test_a_transaction_that_rolls_back_leaves_the_schema(world: World):
         return exists(world, item), await item.call("names")
 
     assert world.run(scenario) == (False, [])
+
+
+def test_what_an_inner_block_made_and_rolled_back_leaves_no_object_behind(world: World):
+    class Plain:
+        def __init__(self, ctx):
+            self.storage = ctx.storage
+
+        async def nothing(self):
+            async with self.storage.transaction():
+                with pytest.raises(KeyError), self.storage.transaction_sync():
+                    self.storage.sql.exec(TABLE)
+                    raise KeyError
+                await asyncio.sleep(0)
+            return self.storage.sql.exec("select count(*) as n from sqlite_schema").one()["n"]
+
+        def something(self):
+            self.storage.sql.exec(TABLE)
+
+    async def scenario():
+        plain = await world.get(Plain)
+        tables = await plain.call("nothing")
+        before = exists(world, plain)
+        await plain.call("something")
+        return tables, before, exists(world, plain)
+
+    assert world.run(scenario) == (0, False, True)

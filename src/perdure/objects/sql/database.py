@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import apsw
 
 from perdure.core.page_change import PAGE_BYTES
-from perdure.model.errors import PerdureError, ResultTooLarge, StorageBusy, WrongValue
+from perdure.model.errors import PerdureError, ResultTooLarge, StorageBroken, StorageBusy, WrongValue
 from perdure.model.limits import UNIT_BYTES_MAX
 from perdure.objects.sql.authorizer import Authorizer
 from perdure.objects.sql.page_file import PageFile, StoredPage
@@ -104,6 +104,7 @@ class Database:
         "_unit",
         "has_schema",
         "label",
+        "lost",
     )
 
     def __init__(self, label: str, stored: StoredPage, pool: Pool) -> None:
@@ -124,6 +125,8 @@ class Database:
         """To a thread: the loop neither uses nor closes the connection."""
         self._closed = False
         self._deadline = inf
+        self.lost = False
+        """What the unit wrote is gone: the instance knows of writes that never were."""
         self.has_schema = False
         """The steps of the class have been made, or found made, since the connection was opened."""
         self._names: tuple[str, ...] = ()
@@ -253,7 +256,7 @@ class Database:
             except Exception as error:
                 cursor.close(True)
                 failed = self._failed(error, text, rows)
-                if not failed.object_reset:
+                if not self.lost:
                     self._own("ROLLBACK TO many")
                     self._own("RELEASE many")
                 if failed is error:
@@ -332,7 +335,11 @@ class Database:
                     raise failed from None
                 self._unit = False
                 self._savepoints = 0
-            return self._file.take_changes(exists=exists)
+            changes = self._file.take_changes(exists=exists)
+            if not exists and changes is not None and _is_of_nothing(changes):
+                self._disconnect()
+                return None
+            return changes
         finally:
             self._leave()
 
@@ -477,13 +484,19 @@ class Database:
         connection = self._connection
         assert connection is not None
         self._cursor = None
-        lost = self._unit and not connection.in_transaction
+        lost = self._unit and (not connection.in_transaction or isinstance(error, _FATAL))
         if lost:
-            self._unit = False
-        failed = explained(error, Failed(text, bindings, self.label, self._authorizer, self._file.full, lost))
-        if not lost and isinstance(error, apsw.IOError | apsw.CorruptError):
-            failed.object_reset = failed.object_reset or self._unit
-        return failed
+            self._unit, self.lost = False, True
+        return explained(error, Failed(text, bindings, self.label, self._authorizer, self._file.full, lost))
+
+
+def _is_of_nothing(changes: dict[int, bytes]) -> bool:
+    """A new database without a table: what SQLite has left when all that was made in it was rolled back."""
+    return changes.keys() == {0} and changes[0][103:105] == b"\0\0"
+
+
+# SQLite may not have finished what it was at: of a unit nothing more can be said.
+_FATAL = (apsw.IOError, apsw.CorruptError, apsw.FullError, StorageBroken)
 
 
 def _names_of(cursor: apsw.Cursor) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import apsw
 
 from perdure.core.page_change import PAGE_BYTES, database_bytes, page_change
+from perdure.model.errors import StorageBroken
 
 KEPT_PAGES_MAX = 32
 """Pages that were written and are kept to tell what the next unit changes in them: 128 KiB an open database."""
@@ -87,13 +88,20 @@ class PageFile:
             return None
         self._kept_back = None
         changes = {number: change for number, page in unit.items() if (change := self._change_of(number, page))}
-        if changes.keys() == {0} and _without_counts(self._kept.get(0) or self.stored(0)) == _without_counts(unit[0]):
+        if changes.keys() == {0} and _without_counts(self._before(0)) == _without_counts(unit[0]):
             return None  # rolled back: SQLite has only counted
         self._keep(unit)
         return changes or None
 
     def _change_of(self, number: int, page: bytes) -> bytes | None:
-        return page_change(self._kept.get(number) or self.stored(number), page)
+        return page_change(self._before(number), page)
+
+    def _before(self, number: int) -> bytes | None:
+        """The page as the last entry made it; None if there is none, or the store cannot say: then all of it is said."""
+        try:
+            return self._kept.get(number) or self.stored(number)
+        except StorageBroken:
+            return None
 
     def _keep(self, unit: dict[int, bytes]) -> None:
         kept = self._kept

@@ -66,7 +66,7 @@ class SqlStorage:
             depth = self._instance.rows.depth
             return database.exec_many(query, rows, depth=depth, seconds_max=self._limit_s)
         except PerdureError as error:
-            self._look_at(error)
+            self._look_at(database, error)
             raise
 
     def run(self, query: str, /, *bindings: SqlValue, **named: SqlValue) -> Op[Cursor[Row]]:
@@ -96,7 +96,7 @@ class SqlStorage:
                 query, values, depth=rows.depth, seconds_max=self._limit_s, bytes_max=self._result_bytes_max
             )
         except PerdureError as error:
-            self._look_at(error)
+            self._look_at(database, error)
             raise
         return self._cursor(make, result)
 
@@ -130,9 +130,8 @@ class SqlStorage:
         """At the activation, before the constructor: opens the database of a class with a schema and makes what is due."""
         self._database()
 
-    def _look_at(self, error: PerdureError) -> None:
-        """SQLite has dropped what the step wrote: the instance knows of writes that never were."""
-        if error.object_reset:
+    def _look_at(self, database: Database, error: PerdureError) -> None:
+        if database.lost:
             self._instance.break_with(error)
 
     def _check(self, query: object) -> None:
