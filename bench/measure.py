@@ -55,7 +55,16 @@ def run_load(plan: load.Plan) -> load.Result:
 
 def plan_of(row: Row, port: int, kind: str, *, seconds: float, warm_up_s: float = 0.0, seed: int = 1) -> load.Plan:
     """`kind` is the row's own, or what stores the objects that it reads."""
-    return load.Plan(port, kind, row.connections, row.objects, seconds=seconds, warm_up_s=warm_up_s, seed=seed)
+    return load.Plan(
+        port,
+        kind,
+        row.connections,
+        row.objects,
+        seconds=seconds,
+        warm_up_s=warm_up_s,
+        seed=seed,
+        prefix=row.prefix,
+    )
 
 
 def measure(installation: Installation, row: Row, side: str, *, run: int, seconds: float, root: Path) -> Measurement:

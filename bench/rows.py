@@ -24,7 +24,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One load, run on both sides. `stored`: objects that are counted up once before the measured time (reads)."""
+    """One load, run on both sides. `stored`: objects that are counted up once before the measured time (reads). `prefix`: of
+    their names."""
 
     key: str
     kind: str
@@ -33,6 +34,7 @@ class Row:
     objects: int = 1
     other: str = "workerd"
     stored: bool = False
+    prefix: str = "object-"
     writes: bool = True
 
 
@@ -85,6 +87,24 @@ ROWS = (
         objects=OBJECTS,
         stored=True,
         writes=False,
+    ),
+    Row(
+        "sql-objects",
+        "increment",
+        (
+            Line("SQL upserts, 1000 objects, 64 connections", per_second, "/s", 6, 15),
+            Line("the same, 99th percentile", p99_us, "µs"),
+        ),
+        connections=CONNECTIONS,
+        objects=OBJECTS,
+        prefix="sql/object-",
+    ),
+    Row(
+        "sql-hot",
+        "increment",
+        (Line("SQL upserts, one object, 64 connections", per_second, "/s", 6, 15),),
+        connections=CONNECTIONS,
+        prefix="sql/object-",
     ),
     Row("new-name", "new-name", (Line("new objects by name, one after another", per_second, "/s", 3, 10),)),
     Row("new-id", "new-id", (Line("new objects by unique id, one after another", per_second, "/s", 3, 10),)),

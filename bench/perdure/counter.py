@@ -1,7 +1,7 @@
 """The counter of ../workerd/worker.js for Perdure: the same routes, the same storage calls, the same answers.
 
 POST /<name> adds one and answers the new value, GET /<name> reads; POST /new makes an object with a unique id and
-answers the id and the value, GET /id/<id> reads it; GET /hello touches no object.
+answers the id and the value, GET /id/<id> reads it; GET /hello touches no object. /sql/<name> is a counter in a table.
 """
 
 from perdure import DurableObject, Env, Namespace, Request, Response
@@ -16,8 +16,24 @@ class Counter(DurableObject["CounterEnv"]):
         return Response(str(value))
 
 
+class SqlCounter(DurableObject["CounterEnv"]):
+    schema = ("create table counter(name text primary key, value integer not null) without rowid",)
+
+    async def fetch(self, request: Request) -> Response:
+        sql = self.ctx.storage.sql
+        if request.method == "POST":
+            value = sql.exec(
+                "insert into counter values('value', 1) on conflict do update set value = value + 1 returning value"
+            ).one()["value"]
+        else:
+            row = sql.exec("select value from counter where name = ?", "value").first()
+            value = 0 if row is None else row["value"]
+        return Response(str(value))
+
+
 class CounterEnv(Env):
     COUNTER: Namespace[Counter]
+    SQL: Namespace[SqlCounter]
 
 
 async def fetch(request: Request, env: CounterEnv) -> Response:
@@ -31,4 +47,6 @@ async def fetch(request: Request, env: CounterEnv) -> Response:
         id = objects.new_unique_id()
         reply = await objects.get(id).fetch(request)
         return Response(f"{id} {await reply.text()}")
+    if path.startswith("/sql/"):
+        return await env.SQL.get_by_name(path).fetch(request)
     return await objects.get_by_name(path[1:]).fetch(request)

@@ -6,6 +6,7 @@ After every object was asked twice, as many activations as objects mean that non
 from datetime import timedelta
 
 import counter
+from counter import SqlCounter as SqlCounter
 
 from perdure import Limits, Request, Response, State
 

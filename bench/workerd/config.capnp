@@ -15,9 +15,15 @@ const live :Workerd.Config = (
 const counter :Workerd.Worker = (
   modules = [(name = "worker.js", esModule = embed "worker.js")],
   compatibilityDate = "2026-11-01",
-  durableObjectNamespaces = [(className = "Counter", uniqueKey = "perdure-bench-counter", enableSql = true)],
+  durableObjectNamespaces = [
+    (className = "Counter", uniqueKey = "perdure-bench-counter", enableSql = true),
+    (className = "SqlCounter", uniqueKey = "perdure-bench-sql-counter", enableSql = true),
+  ],
   durableObjectStorage = (localDisk = "objects"),
-  bindings = [(name = "COUNTER", durableObjectNamespace = "Counter")],
+  bindings = [
+    (name = "COUNTER", durableObjectNamespace = "Counter"),
+    (name = "SQL", durableObjectNamespace = "SqlCounter"),
+  ],
 );
 
 const counterNeverEvicted :Workerd.Worker = (

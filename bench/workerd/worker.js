@@ -12,6 +12,28 @@ export class Counter extends DurableObject {
   }
 }
 
+export class SqlCounter extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    ctx.storage.sql.exec(
+      "create table if not exists counter(name text primary key, value integer not null) without rowid",
+    );
+  }
+
+  async fetch(request) {
+    const sql = this.ctx.storage.sql;
+    let value = 0;
+    if (request.method === "POST") {
+      value = sql
+        .exec("insert into counter values('value', 1) on conflict do update set value = value + 1 returning value")
+        .one().value;
+    } else {
+      for (const row of sql.exec("select value from counter where name = ?", "value")) value = row.value;
+    }
+    return new Response(String(value));
+  }
+}
+
 export default {
   async fetch(request, env) {
     const path = new URL(request.url).pathname;
@@ -23,6 +45,7 @@ export default {
       const reply = await objects.get(id).fetch(request);
       return new Response(`${id} ${await reply.text()}`);
     }
+    if (path.startsWith("/sql/")) return env.SQL.get(env.SQL.idFromName(path)).fetch(request);
     return objects.get(objects.idFromName(path.slice(1))).fetch(request);
   },
 };

@@ -135,7 +135,9 @@ def _refused(error: apsw.Error, failed: Failed) -> SqlError:
         code = "SQLITE_AUTH"
         why, next_step = f"{failed.authorizer.why} (in {_shown(failed.text)})", failed.authorizer.next_step
     if failed.text == "COMMIT" and code != "SQLITE_AUTH":
-        why = "what the step wrote could not be committed when it ended: all of it was dropped, and the object was reset"
+        why = (
+            "what the step wrote could not be committed when it ended: all of it was dropped, and the object was reset"
+        )
         next_step = "do the step again"
         if kind is ConstraintFailed:
             next_step = "let the step end with whole data: `PRAGMA foreign_key_check` shows the rows that are not"

@@ -9,9 +9,7 @@ from typing import Final
 import apsw
 
 _NOTHING: Final = re.compile(r"(?s)(?:[\s\ufeff]|;|--[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z))*\Z")
-_QUOTED_OR_SEMICOLON: Final = re.compile(
-    r"""(?s)'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|;"""
-)
+_QUOTED_OR_SEMICOLON: Final = re.compile(r"""(?s)'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|;""")
 """SQLite is asked only about semicolons that are no part of a text: of a long one with many it would take seconds."""
 _READING: Final = ("select", "values", "explain")
 _ALONE: Final = ("pragma", "vacuum")
