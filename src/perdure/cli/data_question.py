@@ -40,7 +40,7 @@ def answered(question: Question[T], *, data: Path | None, config: Path | None, a
     """What `question` gives. Raises typer.Exit, having said why, if there is no answer."""
     console = Console()
 
-    async def ask() -> T:
+    async def ask(folder: Path) -> T:
         access = await FolderAccess.open(folder)
         try:
             return await question(access)
@@ -48,8 +48,7 @@ def answered(question: Question[T], *, data: Path | None, config: Path | None, a
             await access.close()
 
     try:
-        folder = load_project(config).root / DATA_FOLDER if data is None else data
-        return asyncio.run(ask())
+        return asyncio.run(ask(load_project(config).root / DATA_FOLDER if data is None else data))
     except ConfigError as error:
         raise typer.Exit(refuse(error, console, as_json=as_json, code=ExitCode.CONFIG)) from error
     except PerdureError as error:
@@ -57,7 +56,7 @@ def answered(question: Question[T], *, data: Path | None, config: Path | None, a
     except OSError as error:
         broken = StoreBroken(
             what="the data folder cannot be opened",
-            where=str(folder),
+            where=error.filename or "",
             why=error.strerror or str(error),
             next_step="run the command as the user whose data it is",
         )
