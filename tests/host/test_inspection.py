@@ -289,6 +289,22 @@ def test_alarms_that_were_given_up_can_be_dropped_and_a_pending_one_stays(asked,
 
 
 @whoever_answers
+def test_the_alarms_of_a_deleted_object_are_gone_with_it(asked, who):
+    async def prepare(runtime):
+        await runtime[Tally]["ann"].wake(0, "fail")
+        await _given_up(asked)
+        await runtime[Tally]["ann"].wake(3600, "fail")
+
+    async def look():
+        await asked.ask(DeleteObject("Tally", "ann"))
+
+        assert (await asked.ask(ListAlarms()))["alarms"] == []
+        assert (await asked.ask(ListAlarms(dead=True)))["alarms"] == []
+
+    asyncio.run(prepared(asked, prepare, who, look))
+
+
+@whoever_answers
 def test_a_query_asks_every_object_and_names_those_that_it_left_out(asked, who):
     async def prepare(runtime):
         for name in ("ann", "bob"):

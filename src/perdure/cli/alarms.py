@@ -11,7 +11,7 @@ from perdure.cli.config_option import ConfigFile
 from perdure.cli.console import Console, tune_streams
 from perdure.cli.data_question import AsJson, ClassName, DataFolderOption, ObjectName, answered
 from perdure.cli.table import printable, table
-from perdure.host.inspection_request import DropAlarm, ListAlarms, RetryAlarm
+from perdure.host.inspection_request import LISTED_MAX, DropAlarm, ListAlarms, RetryAlarm
 
 EXAMPLES = """
 Examples:
@@ -35,7 +35,7 @@ alarms = command_group("alarms", "See the alarms of a data folder, and retry or 
 @alarms.command(name="list", epilog="Example:\n\n    perdure alarms list --dead")
 def list_alarms(
     dead: Dead = False,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 1000,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=LISTED_MAX, help="How many at most.")] = 1000,
     data: DataFolderOption = None,
     config: ConfigFile = None,
     as_json: AsJson = False,

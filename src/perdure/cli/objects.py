@@ -10,7 +10,7 @@ from perdure.cli.config_option import ConfigFile
 from perdure.cli.console import Console, tune_streams
 from perdure.cli.data_question import AsJson, ClassName, DataFolderOption, Like, ObjectName, answered
 from perdure.cli.table import csv_text, in_json, printable, table
-from perdure.host.inspection_request import DeleteObject, ListObjects, RunSql, ShowObject
+from perdure.host.inspection_request import LISTED_MAX, DeleteObject, ListObjects, RunSql, ShowObject
 
 EXAMPLES = """
 Examples:
@@ -36,7 +36,7 @@ def list_objects(
         str | None, typer.Argument(metavar="CLASS", help="The object class. Else: all.", show_default=False)
     ] = None,
     like: Like = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=LISTED_MAX, help="How many at most.")] = 100,
     after: Annotated[
         str | None, typer.Option("--after", metavar="CURSOR", help="Go on where the list before ended, which said so.")
     ] = None,
