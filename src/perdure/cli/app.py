@@ -29,6 +29,8 @@ COMMANDS = {
     "objects": "perdure.cli.objects",
     "alarms": "perdure.cli.alarms",
     "query": "perdure.cli.query",
+    "backup": "perdure.cli.backup",
+    "doctor": "perdure.cli.doctor",
 }
 """Each command with its module, with a function or a group of that name and `EXAMPLES`; in the order of the help."""
 
