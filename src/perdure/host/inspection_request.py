@@ -87,3 +87,8 @@ class Query(_Request, frozen=True):
 
 
 Request: TypeAlias = ListObjects | ShowObject | RunSql | DeleteObject | ListAlarms | RetryAlarm | DropAlarm | Query
+
+
+def writes(request: Request) -> bool:
+    """Whether it may change something, so that to ask twice is not the same as to ask once."""
+    return isinstance(request, DeleteObject | RetryAlarm | DropAlarm) or (isinstance(request, RunSql) and request.write)
