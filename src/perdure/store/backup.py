@@ -165,7 +165,7 @@ def _write(
     progress: Callable[[int], None],
 ) -> Manifest:
     done = 0
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK_BYTES) as tar:
         for name, source in sources.items():
             _copy(source, copy, file_system, partial(_step, progress, done))
             with copy.open("rb") as content:
@@ -272,7 +272,7 @@ def _read(file: Path, into: Path | None, progress: Progress) -> Manifest:
     try:
         total = file.stat().st_size
         # As a stream: what a damaged header says is never jumped to.
-        with file.open("rb") as source, tarfile.open(fileobj=source, mode="r|") as tar:
+        with file.open("rb") as source, tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK_BYTES) as tar:
             for info in tar:
                 content = tar.extractfile(info)
                 if content is None:
