@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import apsw
 import msgspec
@@ -40,6 +40,9 @@ Progress = Callable[[int, int], None]
 # Pages in one step of a copy: 1 MiB, which is also what a look at the progress costs nothing against.
 _STEP_PAGES = 256
 _CHUNK_BYTES = 1024 * 1024
+
+# Not in the type stubs of Python is the second: how much is copied at a time.
+_TAR_OPTIONS: dict[str, Any] = {"format": tarfile.PAX_FORMAT, "copybufsize": _CHUNK_BYTES}
 
 # A manifest has a line a class; this is far more than any folder has, and less than would hurt.
 _MANIFEST_BYTES_MAX = 64 * 1024 * 1024
@@ -165,7 +168,7 @@ def _write(
     progress: Callable[[int], None],
 ) -> Manifest:
     done = 0
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK_BYTES) as tar:
+    with tarfile.open(fileobj=out, mode="w", **_TAR_OPTIONS) as tar:
         for name, source in sources.items():
             _copy(source, copy, file_system, partial(_step, progress, done))
             with copy.open("rb") as content:
