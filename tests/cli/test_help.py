@@ -23,9 +23,23 @@ def perdure(monkeypatch, tmp_path):
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
-def examples_of(name: str) -> list[list[str]]:
+def command_of(words: list[str]):
+    """The innermost command that the words name."""
     command = typer.main.get_command(app)
-    epilog = (command.commands[name] if name else command).epilog
+    for word in words:
+        if word not in getattr(command, "commands", {}):
+            break
+        command = command.commands[word]
+    return command
+
+
+def inner_commands() -> list[str]:
+    """Those that a command has of its own: `objects list`."""
+    return [f"{name} {inner}" for name in COMMANDS for inner in getattr(command_of([name]), "commands", ())]
+
+
+def examples_of(name: str) -> list[list[str]]:
+    epilog = command_of(name.split()).epilog
     return [shlex.split(line.strip().partition("   ")[0]) for line in epilog.splitlines() if "perdure " in line]
 
 
@@ -45,16 +59,24 @@ def test_the_help_of_a_command_has_examples(perdure, name, option):
     assert result.exit_code == 0
     assert len(examples_of(name)) >= 3
     for example in examples_of(name):
-        assert " ".join(example) in result.output
+        assert shlex.join(example) in result.output or " ".join(example) in result.output
 
 
-@pytest.mark.parametrize("name", ["", *COMMANDS])
+@pytest.mark.parametrize("name", inner_commands())
+def test_the_help_of_a_command_of_a_command_has_an_example(perdure, name):
+    result = perdure(*name.split(), "--help")
+
+    assert result.exit_code == 0
+    (example,) = examples_of(name)
+    assert " ".join(example[:3]) == f"perdure {name}"
+    assert f"perdure {name}" in result.output.partition("Example:")[2]
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS, *inner_commands()])
 def test_every_example_uses_commands_and_options_that_there_are(name):
-    group = typer.main.get_command(app)
-
     for program, *words in examples_of(name):
         assert program == "perdure"
-        command = group.commands[words[0]]
+        command = command_of(words)
         known = {"-h", *(spelling for parameter in command.params for spelling in parameter.opts)}
         assert {word for word in words[1:] if word.startswith("-") and word != "-"} <= known
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from perdure.cli.app import COMMANDS
+import typer
+
+from perdure.cli.app import COMMANDS, app
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.reference import page
 
@@ -19,6 +21,8 @@ def test_it_has_every_command_with_examples_and_every_exit_code():
     for name in COMMANDS:
         section = text.split(f"\n## `perdure {name}`\n")[1].split("\n## ")[0]
         assert f"```sh\nperdure {name}" in section
-        assert section.count("```sh") == 2, name
+        inner = getattr(typer.main.get_command(app).commands[name], "commands", {})
+        assert section.count("```sh") == 2 * (1 + len(inner)), name
+        assert [each for each in inner if f"### `perdure {name} {each}`\n" not in section] == []
     for code in ExitCode:
         assert f"| {code.value} | " in text

@@ -80,6 +80,13 @@ def is_there(pid: int) -> bool:
         return False
 
 
+def test_a_reload_that_goes_well_says_nothing_of_errors(project, dev):
+    write_version(project, "2")
+
+    assert eventually(lambda: dev.get("/version").text == "2")
+    assert dev.problems == []
+
+
 def test_no_request_fails_over_several_reloads_and_what_was_stored_is_there(project, dev):
     dev.post("/", "kept")
     answers: list[tuple[int, str]] = []

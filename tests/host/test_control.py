@@ -13,9 +13,10 @@ import pytest
 import perdure
 from perdure import DataFolderLocked, DurableObject, WrongValue
 from perdure.host import control_client, control_server
-from perdure.host.control_channel import REQUEST_BYTES_MAX, SOCKET, socket_path
+from perdure.host.control_channel import ANSWERS, REQUEST_BYTES_MAX, SOCKET, message, receive, socket_path
 from perdure.host.control_client import FolderAccess
-from perdure.host.inspection_request import ListObjects
+from perdure.host.inspection import Inspection
+from perdure.host.inspection_request import DeleteObject, ListObjects, Request, RunSql
 from perdure.store.catalog import DATABASE
 
 HOLDS_THE_LOCK = """
@@ -174,6 +175,49 @@ def test_a_close_does_not_wait_for_clients(tmp_path):
         async with asyncio.timeout(5):
             await runtime.aclose()
             assert await silent == b""
+
+    asyncio.run(scenario())
+
+
+def test_a_question_goes_on_when_the_process_that_served_goes_and_a_write_says_that_its_end_is_unknown(tmp_path):
+    async def scenario():
+        runtime = await perdure.open(tmp_path, objects=[Note])
+        await runtime[Note]["ann"].write()
+        reading, writing = await FolderAccess.open(tmp_path), await FolderAccess.open(tmp_path)
+        await runtime.aclose()
+
+        with pytest.raises(perdure.Disconnected, match="look before you ask"):
+            await writing.ask(DeleteObject("Note", "ann"))
+        assert [each["name"] for each in (await reading.ask(ListObjects()))["objects"]] == ["ann"]
+        await reading.close()
+        await writing.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_close_lets_what_was_asked_before_be_answered(tmp_path, monkeypatch):
+    async def scenario():
+        received = asyncio.Event()
+
+        async def answer(self: Inspection, request: Request) -> object:
+            received.set()
+            while (tmp_path / SOCKET).exists():  # until it is being closed
+                await asyncio.sleep(0)
+            return await answer_of_inspection(self, request)
+
+        answer_of_inspection = Inspection.answer
+        monkeypatch.setattr(Inspection, "answer", answer)
+        runtime = await perdure.open(tmp_path, objects=[Note])
+        await runtime[Note]["ann"].write()
+        with socket_path(tmp_path) as path:
+            reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(message(RunSql("Note", "ann", "CREATE TABLE t (v)", write=True)))
+        await received.wait()
+
+        await runtime.aclose()
+        answer = ANSWERS.decode(await receive(reader, bytes_max=1000))
+        assert answer.result == {"columns": [], "rows": [], "written": 0}
+        writer.close()
 
     asyncio.run(scenario())
 

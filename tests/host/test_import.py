@@ -93,11 +93,14 @@ def test_an_import_that_is_cut_off_leaves_the_object_whole_and_its_rows_to_be_sw
 def test_what_was_imported_has_all_its_rows_and_pages_after_a_restart(tmp_path, file, monkeypatch, apply_bytes_min):
     monkeypatch.setattr(upkeep, "APPLY_BYTES_MIN", apply_bytes_min)
     world = World(tmp_path / "store")
+    world.clock.tick_s = 0.001  # so that groups leave the writer time for the rest
     world.run(importing(world, file, tmp_path, replace=False))
+    slices = world.store.counters().apply_slices
     world.close()
 
     world = World(tmp_path / "store")
 
+    assert (slices > 0) == (apply_bytes_min < 1_000_000)
     assert rows_of(world) == NEW
     record = world.store.record(ID.raw)
     pages = int.from_bytes(world.store.page(record.generation, 0)[28:32], "big")
@@ -126,6 +129,18 @@ def test_what_an_import_replaced_can_be_gone_back_to(tmp_path, file):
     world.run(world.store.restore(ID.raw))
 
     assert rows_of(world) == OLD
+    world.close()
+
+
+def test_an_object_that_was_to_go_back_stays_what_was_imported(tmp_path, file):
+    with_old_object(tmp_path / "store")
+    world = World(tmp_path / "store")
+    world.store.append(Entry(ID.raw, 1, 1, {}, pin=True, restore=world.store.pinned_place(ID.raw)))
+
+    world.run(importing(world, file, tmp_path))
+
+    assert world.store.place_to_restore(ID.raw) is None
+    assert rows_of(world) == NEW
     world.close()
 
 

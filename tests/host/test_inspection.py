@@ -11,7 +11,11 @@ import pytest
 
 import perdure
 from perdure import DurableObject, Limits, SqlError, WrongValue
+from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
+from perdure.host.clock import RealClock
 from perdure.host.control_client import FolderAccess
+from perdure.host.inspection_alarms import drop_alarm, list_alarms
+from perdure.host.inspection_place import Found, Place
 from perdure.host.inspection_request import (
     DeleteObject,
     DropAlarm,
@@ -23,6 +27,10 @@ from perdure.host.inspection_request import (
     RunSql,
     ShowObject,
 )
+from perdure.host.inspection_sql import StoredSql
+from perdure.model.object_id import IdKey
+from perdure.store.catalog import NamespaceRow
+from tests.objects.world import Disk, open_store, settle
 
 PATIENCE_S = 20
 
@@ -289,6 +297,22 @@ def test_alarms_that_were_given_up_can_be_dropped_and_a_pending_one_stays(asked,
 
 
 @whoever_answers
+def test_the_alarms_of_a_deleted_object_are_gone_with_it(asked, who):
+    async def prepare(runtime):
+        await runtime[Tally]["ann"].wake(0, "fail")
+        await _given_up(asked)
+        await runtime[Tally]["ann"].wake(3600, "fail")
+
+    async def look():
+        await asked.ask(DeleteObject("Tally", "ann"))
+
+        assert (await asked.ask(ListAlarms()))["alarms"] == []
+        assert (await asked.ask(ListAlarms(dead=True)))["alarms"] == []
+
+    asyncio.run(prepared(asked, prepare, who, look))
+
+
+@whoever_answers
 def test_a_query_asks_every_object_and_names_those_that_it_left_out(asked, who):
     async def prepare(runtime):
         for name in ("ann", "bob"):
@@ -305,6 +329,36 @@ def test_a_query_asks_every_object_and_names_those_that_it_left_out(asked, who):
         assert answer["cursor"] is None
 
     asyncio.run(prepared(asked, prepare, who, look))
+
+
+QUESTIONS: dict[str, Callable[[Found], Awaitable[Any]]] = {
+    "alarms": lambda found: list_alarms([found.place], dead=False, limit=10),
+    "given up": lambda found: list_alarms([found.place], dead=True, limit=10),
+    "a statement": lambda found: StoredSql(RealClock(), serving=False).run(found, "SELECT 1", write=False),
+    "a write": lambda found: StoredSql(RealClock(), serving=False).run(found, "CREATE TABLE t (v)", write=True),
+    "drop": lambda found: drop_alarm(found, dead=False, clock=RealClock()),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_answer_waits_until_all_that_it_may_reveal_is_on_disk(tmp_path, question):
+    async def scenario():
+        disk = Disk(asyncio.get_running_loop())
+        store = await open_store(tmp_path, RealClock(), disk)
+        record = ObjectRecord(store.new_generation(), "ann", 1)
+        id = IdKey("key").from_name("ann")
+        found = Found(Place(NamespaceRow("n", "worker", "Tally", "key", 1), store, None), id, record)
+        disk.hold()
+        store.append(Entry(id.raw, 1, record.generation, {"k": b"v"}, record, alarm=AlarmChange(Alarm(1, 1))))
+
+        asked = asyncio.ensure_future(QUESTIONS[question](found))
+        await settle()
+        assert not asked.done()
+        disk.go_on()
+        await asked
+        await store.close()
+
+    asyncio.run(scenario())
 
 
 @whoever_answers

@@ -44,11 +44,13 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 def test_every_flag_of_every_command_is_documented_and_no_other() -> None:
     documented = set(re.findall(r"`(--?[a-z][a-z-]*)", (ROOT / "docs" / "command-line.md").read_text()))
 
-    commands = typer.main.get_command(app)
+    def with_inner(command: object) -> list[object]:
+        return [command, *(each for inner in getattr(command, "commands", {}).values() for each in with_inner(inner))]
+
     flags = {
         flag
-        for command in (commands, *getattr(commands, "commands", {}).values())
-        for parameter in command.params
+        for command in with_inner(typer.main.get_command(app))
+        for parameter in getattr(command, "params", ())
         for flag in (*parameter.opts, *parameter.secondary_opts)
         if flag.startswith("-")
     }

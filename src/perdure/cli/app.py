@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from perdure.cli.command_group import CONTEXT
 from perdure.cli.exit_code import ExitCode
 from perdure.cli.usage import UsageError, as_refusal, no_such_command
 from perdure.host.version import VERSION
@@ -25,21 +26,27 @@ COMMANDS = {
     "dev": "perdure.cli.dev",
     "check": "perdure.cli.check",
     "types": "perdure.cli.types",
+    "objects": "perdure.cli.objects",
+    "alarms": "perdure.cli.alarms",
+    "query": "perdure.cli.query",
+    "backup": "perdure.cli.backup",
+    "doctor": "perdure.cli.doctor",
 }
-"""Each command with its module, which has a function of the command's name and `EXAMPLES`; in the order of the help."""
+"""Each command with its module, with a function or a group of that name and `EXAMPLES`; in the order of the help."""
 
 EXAMPLES = """
 Examples:
 
-    perdure init hits     a new project in the folder hits
+    perdure init hits       a new project in the folder hits
 
-    perdure dev           serve the project of this folder
+    perdure dev             serve the project of this folder
 
-    perdure check         look for mistakes in it
+    perdure check           look for mistakes in it
 
-    perdure dev -h        the options of a command
+    perdure objects list    what it has stored
+
+    perdure dev -h          the options of a command
 """
-CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 class _Commands(MutableMapping[str, Any]):
@@ -71,8 +78,11 @@ class _Commands(MutableMapping[str, Any]):
 
 def _load(name: str) -> Any:
     module = importlib.import_module(COMMANDS[name])
+    command = getattr(module, name)
+    if isinstance(command, typer.Typer):
+        return typer.main.get_command(command)
     alone = typer.Typer(add_completion=False, context_settings=CONTEXT)
-    alone.command(name=name, epilog=module.EXAMPLES)(getattr(module, name))
+    alone.command(name=name, epilog=module.EXAMPLES)(command)
     return typer.main.get_command(alone)
 
 

@@ -10,6 +10,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """Typer's own number."""
     CONFIG = 3
+    PARTIAL = 6
     INTERRUPTED = 130
     """What a shell gives for a program that died of Ctrl-C."""
 
@@ -24,5 +25,6 @@ _MEANINGS = {
     ExitCode.ERROR: "It did not: the message says why, and what to do.",
     ExitCode.USAGE: "The command or its options cannot be understood.",
     ExitCode.CONFIG: "The project's configuration cannot be used, or is not found.",
+    ExitCode.PARTIAL: "It did a part of what was asked: the messages name what was left out.",
     ExitCode.INTERRUPTED: "It was ended with Ctrl-C.",
 }

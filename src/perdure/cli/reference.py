@@ -43,13 +43,26 @@ def page() -> str:
     command = typer.main.get_command(app)
     commands = getattr(command, "commands", {})
     sections = [_section("perdure", command, heading="")]
-    sections += [_section(f"perdure {name}", commands[name], heading=f"\n## `perdure {name}`\n") for name in COMMANDS]
+    for name in COMMANDS:
+        sections += _sections(f"perdure {name}", commands[name])
     return HEAD + "".join(sections) + _rules() + _exit_codes() + TAIL
 
 
+def _sections(usage: str, command: Any) -> Iterator[str]:
+    """Of a command, and of those that it has of its own."""
+    yield _section(usage, command, heading=f"\n## `{usage}`\n")
+    for name, inner in getattr(command, "commands", {}).items():
+        yield _section(f"{usage} {name}", inner, heading=f"\n### `{usage} {name}`\n")
+
+
 def _section(usage: str, command: Any, *, heading: str) -> str:
-    arguments = [parameter.metavar for parameter in command.params if parameter.param_type_name == "argument"]
-    shown = " ".join([usage, *arguments, "[OPTIONS]" if heading else "COMMAND"])
+    arguments = [
+        parameter.metavar if parameter.required else f"[{parameter.metavar}]"
+        for parameter in command.params
+        if parameter.param_type_name == "argument"
+    ]
+    is_group = hasattr(command, "commands")
+    shown = " ".join([usage, *arguments, "COMMAND" if is_group else "[OPTIONS]"])
     text = _paragraphs(command.help or "") if heading else ""
     return f"{heading}\n{text}```sh\n{shown}\n```\n\n{_options(command)}\n{_examples(command.epilog or '')}"
 
@@ -89,7 +102,9 @@ def _cell(text: str) -> str:
 
 
 def _examples(epilog: str) -> str:
-    lines = [line.strip() for line in epilog.splitlines() if line.strip() and line.strip() != "Examples:"]
+    lines = [
+        line.strip() for line in epilog.splitlines() if line.strip() and line.strip() not in ("Examples:", "Example:")
+    ]
     pairs = [(command, about.strip()) for command, _, about in (line.partition("   ") for line in lines)]
     width = max((len(command) for command, _ in pairs), default=0)
     shown = "".join(f"{command:<{width}}  # {about}\n" if about else f"{command}\n" for command, about in pairs)

@@ -16,7 +16,7 @@ import msgspec
 from perdure.host.clock import RealClock
 from perdure.host.control_channel import ANSWER_BYTES_MAX, ANSWERS, Refusal, TooLong, message, receive, socket_path
 from perdure.host.inspection import Inspection
-from perdure.host.inspection_request import Request
+from perdure.host.inspection_request import Request, writes
 from perdure.host.version import VERSION
 from perdure.model import errors
 from perdure.model.errors import DataFolderLocked, Disconnected, PerdureError, WrongValue, rebuilt
@@ -63,10 +63,23 @@ class FolderAccess:
         return FolderAccess(path, None, AsyncExitStack())
 
     async def ask(self, request: Request) -> Json:
-        """The answer. Raises what the request can raise, and Disconnected if the process that serves went away."""
-        if self._inspection is not None:
-            return await self._inspection.answer(request)
-        return await _asked(self._path, request)
+        """The answer. Raises what the request can raise, and Disconnected if who serves went away amid a write.
+
+        A question that only reads is asked again, of who has the folder then.
+        """
+        ends = time.monotonic() + HANDOVER_S
+        while self._inspection is None:
+            try:
+                return await _asked(self._path, request)
+            except Disconnected as gone:
+                if writes(request):
+                    gone.next_step = "it may have been done or not: look before you ask for it again"
+                    raise
+                if time.monotonic() >= ends:
+                    raise
+            again = await FolderAccess.open(self._path)
+            self._inspection, self._resources = again._inspection, again._resources
+        return await self._inspection.answer(request)
 
     async def close(self) -> None:
         await self._resources.aclose()

@@ -33,6 +33,8 @@ CLIENTS_MAX = 32
 """At the same time; further ones are let go at once. Each may hold an answer of some MiB in memory."""
 RECEIVE_S = 10.0
 """A client that has connected has its request ready."""
+CLOSE_S = 1.0
+"""What is being answered when the process ends may take so long, and is cut off then."""
 SEND_S = 60.0
 """A terminal that shows a long answer takes its time; one that is stopped is not waited for."""
 
@@ -43,6 +45,8 @@ class ControlServer:
     def __init__(self, inspection: Inspection) -> None:
         self._inspection = inspection
         self._clients: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
+        self._closing = False
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._pid = os.getpid()
@@ -63,12 +67,15 @@ class ControlServer:
         return server
 
     async def close(self) -> None:
-        """Answers no more; what is being answered is cut off."""
+        """Takes no more questions; those that were received are answered, if that takes no longer than a second."""
         if self._server is None or self._path is None or os.getpid() != self._pid:
             return  # in a forked child the socket is still the parent's
         with contextlib.suppress(FileNotFoundError):  # a person who tidies up may have been faster
             os.unlink(self._path)
+        self._closing = True
         self._server.close()
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=CLOSE_S)
         for client in list(self._clients):
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
@@ -76,22 +83,26 @@ class ControlServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None, "a connection outside of a task"
-        if len(self._clients) >= CLIENTS_MAX:
+        if self._closing or len(self._clients) >= CLIENTS_MAX:
             writer.transport.abort()
             return
         self._clients.add(task)
         try:
-            await self._serve(reader, writer)
+            await self._serve(reader, writer, task)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, TooLong):
             writer.transport.abort()  # it went away, or is none of ours
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
             self._clients.discard(task)
+            self._answering.discard(task)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: "asyncio.Task[None]"
+    ) -> None:
         received = await asyncio.wait_for(receive(reader, bytes_max=REQUEST_BYTES_MAX), RECEIVE_S)
+        self._answering.add(task)
         writer.write(await self._answer(received))
         await asyncio.wait_for(writer.drain(), SEND_S)
 

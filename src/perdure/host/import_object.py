@@ -106,7 +106,9 @@ class _Import:
                 await self._append(self._entry(last))
             last = following
         retires = None if self._current is None else self._current.generation
-        await self._append(self._entry(last, record=self._record(), retires=retires))
+        goes_back = self._store.place_to_restore(self._id.raw) is not None
+        restore = 0 if goes_back else None  # or the next start would take the object to before the import
+        await self._append(self._entry(last, record=self._record(), retires=retires, restore=restore))
 
     async def _append(self, entry: Entry) -> None:
         # One after the other: what waits in memory is a slice.

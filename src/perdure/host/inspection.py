@@ -197,6 +197,7 @@ async def _delete_inside(instance: Instance) -> str:
     storage = Storage(instance)
     bookmark = await storage.current_bookmark()
     storage.delete_all()
+    instance.rows.open_unit().alarm = AlarmChange(None, buries=True)
     await storage.sync()
     return bookmark
 

@@ -6,7 +6,7 @@ tests/host/test_inspection.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from perdure.core.clock import Clock
@@ -129,21 +129,30 @@ async def drop_alarm(found: Found, *, dead: bool, clock: Clock) -> Json:
     return found.as_object() | {"dropped": 1}
 
 
-async def _change(found: Found, change: Any, clock: Clock) -> None:
+async def _change(found: Found, change: Callable[[Alarm | None], AlarmChange], clock: Clock) -> None:
     """change: from the alarm that there is to what becomes of it."""
     place, object = found.place, found.id.raw
     if place.residents is not None and place.live(object) is not None:
 
         def inside(instance: Instance) -> None:
+            if instance.rows.record is None:
+                raise _deleted(found)
             instance.rows.change_alarm(change(instance.rows.alarm()))
 
         work = Work("perdure alarms", inside)
         place.residents.deliver(found.id, work)
         await work.outcome
         return
-    entry = Entry(object, clock.now_ms(), found.record.generation, {}, alarm=change(place.store.alarm(object)))
+    record = place.store.record(object)
+    if record is None:
+        raise _deleted(found)
+    entry = Entry(object, clock.now_ms(), record.generation, {}, alarm=change(place.store.alarm(object)))
     await until_durable(place.store, object, place.store.append(entry))
 
 
 def _nothing(found: Found, what: str, next_step: str) -> WrongValue:
     return WrongValue(what=f"{found.label} has {what}", next_step=f"see which there are: {next_step}")
+
+
+def _deleted(found: Found) -> WrongValue:
+    return WrongValue(what=f"{found.label} was deleted a moment ago")

@@ -4,9 +4,14 @@ Must stay true: a request and its answer are plain values, so that it makes no d
 tests/host/test_inspection.py.
 """
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+LISTED_MAX = 10_000
+"""Of what is listed in one answer: more would keep the loop of a process that serves for too long."""
+
+_Limit = Annotated[int, msgspec.Meta(ge=1, le=LISTED_MAX)]
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
@@ -19,7 +24,7 @@ class ListObjects(_Request, frozen=True):
     class_name: str | None = None
     like: str | None = None
     """Of the name: `*`, `?` and `[...]` as in file names."""
-    limit: int = 100
+    limit: _Limit = 100
     after: str | None = None
     """The cursor of the page before."""
 
@@ -51,7 +56,7 @@ class ListAlarms(_Request, frozen=True):
     """`{"alarms": [...], "more": bool}`: by class, pending ones by when they are due, given up ones by object."""
 
     dead: bool = False
-    limit: int = 1000
+    limit: _Limit = 1000
 
 
 class RetryAlarm(_Request, frozen=True):
@@ -82,3 +87,8 @@ class Query(_Request, frozen=True):
 
 
 Request: TypeAlias = ListObjects | ShowObject | RunSql | DeleteObject | ListAlarms | RetryAlarm | DropAlarm | Query
+
+
+def writes(request: Request) -> bool:
+    """Whether it may change something, so that to ask twice is not the same as to ask once."""
+    return isinstance(request, DeleteObject | RetryAlarm | DropAlarm) or (isinstance(request, RunSql) and request.write)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from perdure.core.clock import Clock
+from perdure.core.entry import Alarm
 from perdure.core.migrations import plan
 from perdure.host.assignment import Assignment
 from perdure.store.catalog import peek
@@ -41,3 +42,8 @@ class _Nowhere:
     """In the place of a store, for a Worker that gets no event."""
 
     on_failed: Any = None
+    on_alarm: Any = None
+
+    def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
+        """The alarms of a Worker are started once the loop goes on, and there are none."""
+        return []

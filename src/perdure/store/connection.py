@@ -73,3 +73,13 @@ def close_untouched(connection: apsw.Connection) -> None:
     """Closes it without the checkpoint that SQLite would add: after trouble nothing is known to be a good base for one."""
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.close()
+
+
+def begin_reading(connection: apsw.Connection) -> None:
+    """What is read from the first read on is of one moment, until the connection is closed."""
+    connection.execute("BEGIN")
+
+
+def keep_writers_out(connection: apsw.Connection) -> None:
+    """Nobody, in any process, commits to this database until the connection is closed; nothing is written here."""
+    connection.execute("BEGIN IMMEDIATE")

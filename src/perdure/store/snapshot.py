@@ -17,7 +17,7 @@ from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.page_change import PAGE_BYTES, changed_page, database_bytes
 from perdure.model.errors import StoreBroken, StoreTooNew
 from perdure.store.bounds import BACKGROUND_CACHE_KIB, WRITER_BUSY_MS
-from perdure.store.connection import close_untouched
+from perdure.store.connection import begin_reading, close_untouched
 from perdure.store.log import LogCodec
 from perdure.store.page_id import page_id
 from perdure.store.schema import FORMAT
@@ -51,7 +51,7 @@ def open_read_only(database: Path, file_system: str) -> apsw.Connection:
         connection.pragma("cache_size", -BACKGROUND_CACHE_KIB)
         connection.pragma("trusted_schema", False)
         connection.pragma("query_only", True)
-        connection.execute("BEGIN")
+        begin_reading(connection)
         _check_format(connection, database)
     except BaseException:
         close_untouched(connection)

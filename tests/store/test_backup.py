@@ -1,0 +1,204 @@
+"""A backup is one instant of the whole folder, checks itself, and becomes a folder again."""
+
+import asyncio
+import io
+import tarfile
+from pathlib import Path
+
+import apsw
+import pytest
+
+import perdure
+from perdure.host.version import VERSION
+from perdure.model.errors import StoreBroken, WrongValue
+from perdure.store.backup import MANIFEST, create_backup, restore_backup, verify_backup
+from perdure.store.file_system import checksummed_file_system
+from tests.host.stored import exported, keys_of, work
+from tests.store.test_damage import flip_bit_at
+
+
+def back_up(folder: Path, file: Path, **options):
+    settings = {"file_system": checksummed_file_system(), "written_by": VERSION, "now_ms": 1_800_000_000_000}
+    return create_backup(folder, file, **(settings | options))
+
+
+class Sender(perdure.DurableObject):
+    async def send(self, number: int, amount: int) -> None:
+        kv, receiver = self.ctx.storage.kv, self.env.Receiver.get_by_name(self.ctx.id.name or "")
+        kv.put("balance", kv.get("balance", 1_000_000) - amount)
+        kv.put(f"under way/{number:05}", amount)
+        await receiver.receive(number, amount)
+        kv.delete(f"under way/{number:05}")
+
+    async def under_way(self) -> tuple[int, dict[str, int]]:
+        kv = self.ctx.storage.kv
+        return kv.get("balance", 1_000_000), dict(kv.list(prefix="under way/"))
+
+
+class Receiver(perdure.DurableObject):
+    async def receive(self, number: int, amount: int) -> None:
+        kv = self.ctx.storage.kv
+        kv.put("balance", kv.get("balance", 0) + amount)
+        kv.put(f"under way/{number:05}", True)
+
+    async def received(self) -> tuple[int, list[str]]:
+        kv = self.ctx.storage.kv
+        return kv.get("balance", 0), [key for key, _ in kv.list(prefix="under way/")]
+
+
+def test_a_bank_over_two_classes_keeps_its_total_in_every_backup_that_is_taken_while_it_pays(tmp_path):
+    names, taken = [f"account {n}" for n in range(4)], []
+
+    async def pay(runtime, name: str, stop: asyncio.Event) -> int:
+        paid = 0
+        while not stop.is_set():
+            await runtime.env.Sender.get_by_name(name).send(paid, 1 + paid % 7)
+            paid += 1
+        return paid
+
+    async def serve() -> list[int]:
+        async with perdure.open(tmp_path / "data", objects=[Sender, Receiver]) as runtime:
+            stop = asyncio.Event()
+            payers = [asyncio.ensure_future(pay(runtime, name, stop)) for name in names]
+            for n in range(6):
+                while len((await runtime.env.Receiver.get_by_name(names[0]).received())[1]) < 10 * n:
+                    await asyncio.sleep(0)
+                await asyncio.to_thread(back_up, tmp_path / "data", tmp_path / f"{n}.perdure")
+                taken.append(tmp_path / f"{n}.perdure")
+            stop.set()
+            return await asyncio.gather(*payers)
+
+    async def total(folder: Path) -> tuple[int, int]:
+        money, payments = 0, 0
+        async with perdure.open(folder, objects=[Sender, Receiver]) as runtime:
+            for name in names:
+                left, under_way = await runtime.env.Sender.get_by_name(name).under_way()
+                arrived, received = await runtime.env.Receiver.get_by_name(name).received()
+                money += left + arrived + sum(amount for key, amount in under_way.items() if key not in received)
+                payments += len(received)
+        return money, payments
+
+    paid = asyncio.run(serve())
+    payments = []
+    for n, file in enumerate(taken):
+        restore_backup(file, tmp_path / f"restored {n}")
+        money, count = asyncio.run(total(tmp_path / f"restored {n}"))
+        assert money == 4_000_000
+        payments.append(count)
+
+    assert payments == sorted(payments)
+    assert payments[-1] <= sum(paid)
+
+
+def test_a_restored_folder_has_every_object_with_keys_and_tables(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', {1, 2})"), ("b", "sql.exec('CREATE TABLE t(x)'); kv.put('k', 'b')"))
+
+    made = back_up(tmp_path / "data", tmp_path / "all.perdure")
+    restore_backup(tmp_path / "all.perdure", tmp_path / "again")
+
+    assert verify_backup(tmp_path / "all.perdure") == made
+    for name in ("a", "b"):
+        there = exported(tmp_path / "again", name, tmp_path / "there.db")
+        assert keys_of(there) == keys_of(exported(tmp_path / "data", name, tmp_path / "here.db"))
+    assert work(tmp_path / "again", ("a", "kv.put('n', 2); result = kv.get('k')")) == [{1, 2}]
+    stores = list((tmp_path / "again").rglob("store.db"))
+    for store in stores:
+        connection = apsw.Connection(str(store), vfs=checksummed_file_system())
+        assert connection.pragma("journal_mode") == "wal"
+        assert connection.pragma("checksum_verification") == "1"
+        assert connection.pragma("integrity_check") == "ok"
+        connection.close()
+    assert stores
+
+
+def test_a_backup_is_a_tar_of_sqlite_databases_with_their_sums(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+    back_up(tmp_path / "data", tmp_path / "all.perdure")
+
+    with tarfile.open(tmp_path / "all.perdure") as tar:
+        names = tar.getnames()
+
+    assert names[0] == "catalog.db"
+    assert names[-2:] == [MANIFEST, "manifest.sha256"]
+    assert all(name.startswith("namespaces/") and name.endswith("/0/store.db") for name in names[1:-2])
+
+
+def test_every_flipped_bit_and_every_cut_is_found(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+    file = tmp_path / "all.perdure"
+    back_up(tmp_path / "data", file)
+    whole = file.read_bytes()
+    end = whole.rindex(b"manifest.json\n") + len(b"manifest.json\n")  # after it there is padding
+
+    for position in [
+        0,
+        60,
+        130,
+        512,
+        5_000,
+        len(whole) // 2,
+        whole.index(b'"sha256"') + 12,
+        whole.index(b'"created_ms"'),
+        end - 40,
+    ]:
+        file.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        with pytest.raises(StoreBroken, match="not a whole backup"):
+            verify_backup(file)
+    for length in [0, 100, len(whole) // 2, end - 100]:
+        file.write_bytes(whole[:length])
+        with pytest.raises(StoreBroken, match="not a whole backup"):
+            restore_backup(file, tmp_path / "again")
+
+    assert not (tmp_path / "again").exists()
+    assert not (tmp_path / "again.part").exists()
+
+
+def test_a_member_that_leads_out_of_the_folder_is_refused(tmp_path):
+    file = tmp_path / "bad.perdure"
+    for name in ("../catalog.db", "/catalog.db", "namespaces/../0/store.db", "lock"):
+        with tarfile.open(file, "w") as tar:
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+        with pytest.raises(StoreBroken, match="does not belong"):
+            restore_backup(file, tmp_path / "again")
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.perdure"}
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+    file = tmp_path / "all.perdure"
+    file.write_text("mine")
+
+    with pytest.raises(WrongValue, match="is there already.*--force"):
+        back_up(tmp_path / "data", file)
+    back_up(tmp_path / "data", file, force=True)
+    with pytest.raises(WrongValue, match="not an empty folder"):
+        restore_backup(file, tmp_path / "data")
+    with pytest.raises(WrongValue, match="no data folder"):
+        back_up(tmp_path / "nowhere", tmp_path / "no.perdure")
+    (tmp_path / "empty").mkdir()
+    restore_backup(file, tmp_path / "empty")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "all.perdure", "empty"}
+
+
+def test_a_damaged_store_is_not_backed_up_as_if_it_were_whole(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 'find this in the file' * 40)"))
+    [store] = [path for path in (tmp_path / "data").rglob("store.db") if b"find this" in path.read_bytes()]
+    flip_bit_at(store, "kv", b"find this in the file")
+
+    with pytest.raises(StoreBroken, match="perdure doctor"):
+        back_up(tmp_path / "data", tmp_path / "all.perdure")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+def test_progress_goes_from_nothing_to_all(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 'x' * 2_000_000)"))
+    told = []
+
+    back_up(tmp_path / "data", tmp_path / "all.perdure", progress=lambda done, total: told.append((done, total)))
+
+    done = [step for step, _ in told]
+    assert done == sorted(done)
+    assert len(set(done)) > 2
+    assert done[-1] == told[-1][1] > 2_000_000
