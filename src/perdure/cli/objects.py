@@ -9,6 +9,7 @@ from perdure.cli.command_group import command_group
 from perdure.cli.config_option import ConfigFile
 from perdure.cli.console import Console, tune_streams
 from perdure.cli.data_question import AsJson, ClassName, DataFolderOption, Like, ObjectName, answered
+from perdure.cli.export import add_to
 from perdure.cli.table import csv_text, in_json, printable, table
 from perdure.host.inspection_request import LISTED_MAX, DeleteObject, ListObjects, RunSql, ShowObject
 
@@ -146,3 +147,6 @@ def delete_object(
         return
     console.line(f"Deleted {answer['class']}/{printable(answer['name'] or answer['id'])}")
     console.line(f"The bookmark that undoes it: {answer['bookmark']}")
+
+
+add_to(objects)

@@ -234,6 +234,8 @@ def test_of_a_page_that_the_store_cannot_say_now_the_change_is_all_of_it():
         raise StorageBroken(what="the store is being opened anew")
 
     file = PageFile(stored, bytes_max=NO_BOUND)
+    first = bytes(28) + (4).to_bytes(4, "big") + bytes(PAGE_BYTES - 32)  # four pages, as SQLite's header says it
+    file.write(0, first)
     file.write(3, FULL_OF_B)
 
-    assert file.take_changes() == {3: FULL_OF_B}
+    assert file.take_changes() == {0: first, 3: FULL_OF_B}
