@@ -65,7 +65,7 @@ def run_off_loop(
             raise  # a reset: who waits for the result has ended with this instance
         except BaseException as error:
             rows.write_sql()  # statements before the one that failed may have written
-            if database.lost:
+            if rows.sql is not None and rows.sql.lost:
                 instance.break_with(error)
             op.reject(error, told=instance.gate.broken is not None)
             del op  # the error's traceback holds this frame: no cycle is left behind
