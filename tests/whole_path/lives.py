@@ -80,6 +80,17 @@ class Lives:
             lambda loop, context: None
         )  # the power goes: everything may fail
         host = await Host.start(PROJECT, disk.folder, file_system=disk.file_system)
+        try:
+            clients = await self._work(rng, disk, after, host)
+        finally:
+            await host.close(grace_s=0)
+        for client in clients:
+            client.result()
+
+    async def _work(
+        self, rng: random.Random, disk: PowerCutDisk, after: Path, host: Host
+    ) -> list[asyncio.Future[None]]:
+        """Clients are served until the power goes; what they do then is theirs to end."""
         self.after_start(host)
         await self._check(host)
         listening = socket.create_server(("127.0.0.1", 0))
@@ -102,9 +113,7 @@ class Lives:
         if not cut.is_set():
             cut.set()
             disk.cut(rng.randrange(1 << 30), after)
-        await host.close(grace_s=0)
-        for client in clients:
-            client.result()
+        return clients
 
     def _note(self, rng: random.Random) -> tuple[str, str, str]:
         self.told.sent += 1
@@ -172,5 +181,7 @@ class Lives:
 
     async def _last_look(self, disk: PowerCutDisk) -> None:
         host = await Host.start(PROJECT, disk.folder, file_system=disk.file_system)
-        await self._check(host)
-        await host.close()
+        try:
+            await self._check(host)
+        finally:
+            await host.close()
