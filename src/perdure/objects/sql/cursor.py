@@ -28,7 +28,7 @@ class Row(dict[str, Any]):
             raise AttributeError(f"the row has no column {name!r}; it has {', '.join(self) or 'none'}") from None
 
 
-class Rows:
+class Fetched:
     """The rows of one result and how far they have been read, which a cursor and its `raw()` share."""
 
     __slots__ = ("at", "names", "rows", "rows_written", "where")
@@ -46,7 +46,7 @@ class Cursor(Generic[T]):
 
     __slots__ = ("_make", "_rows")
 
-    def __init__(self, rows: Rows, make: Make[T]) -> None:
+    def __init__(self, rows: Fetched, make: Make[T]) -> None:
         self._rows = rows
         self._make = make
 

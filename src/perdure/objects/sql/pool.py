@@ -10,13 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 
-from perdure.objects.sql.database import (
-    DATABASE_PAGES_MAX,
-    LIMITS,
-    PAGE_CACHE_KIB,
-    STATEMENTS_CACHED,
-    Database,
-)
+from perdure.objects.sql.bounds import DATABASE_PAGES_MAX, LIMITS, PAGE_CACHE_KIB, STATEMENTS_CACHED
+from perdure.objects.sql.database import Database
 from perdure.objects.sql.page_file import PageFile
 from perdure.objects.sql.page_vfs import PageVfs
 

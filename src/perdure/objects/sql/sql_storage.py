@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.model.errors import PerdureError, WrongType, WrongValue
 from perdure.objects.op import Op
-from perdure.objects.sql.cursor import Cursor, Make, Row, Rows, as_row
+from perdure.objects.sql.cursor import Cursor, Fetched, Make, Row, as_row
 from perdure.objects.sql.database import Bindings, Database, Result
 from perdure.objects.sql.off_loop import run_off_loop
 from perdure.objects.sql.schema import bring_up_to_date
@@ -101,7 +101,7 @@ class SqlStorage:
         return self._cursor(make, result)
 
     def _cursor(self, make: Make[T], result: Result) -> Cursor[T]:
-        return Cursor(Rows(result.names, result.rows, result.written, self._instance.label), make)
+        return Cursor(Fetched(result.names, result.rows, result.written, self._instance.label), make)
 
     def _values(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any]) -> Bindings:
         self._check(query)
