@@ -14,7 +14,9 @@ from perdure.model.errors import DataFolderLocked, WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.model.value import encode
 from perdure.store import upkeep
+from perdure.store.bounds import UNDO_PASS_MS
 from perdure.store.crash_point import CrashPoint
+from perdure.store.undo_keeping import UndoKeeping
 from tests.host.stored import Box, exported, imported, keys_of, work
 from tests.store.world import CrashAt, Crashed, World
 
@@ -46,8 +48,8 @@ def file(tmp_path, monkeypatch):
     return path
 
 
-def importing(world, file, tmp_path, *, replace=True, scratch="scratch"):
-    return import_object(world.store, ID, file, scratch=tmp_path / scratch, replace=replace, clock=world.clock)
+def importing(world, file, tmp_path, *, replace=True, scratch="scratch", **more):
+    return import_object(world.store, ID, file, scratch=tmp_path / scratch, replace=replace, clock=world.clock, **more)
 
 
 def rows_of(world) -> dict[str, bytes]:
@@ -192,3 +194,20 @@ def test_a_folder_that_is_served_is_refused(tmp_path, file):
                 await module.import_into(tmp_path / "data", "Box", "one", file, replace=False)
 
     asyncio.run(scenario())
+
+
+def test_a_pass_over_the_past_amid_an_import_takes_nothing_of_it(tmp_path, file, monkeypatch):
+    """However little of the past fits."""
+    monkeypatch.setattr(UndoKeeping, "_bytes_max", lambda *_: 3_000)
+    with_old_object(tmp_path / "store")
+    world = World(tmp_path / "store")
+
+    def a_quiet_minute(done: int, total: int) -> None:
+        world.clock.advance(UNDO_PASS_MS / 1000)
+        world.quiet()
+
+    world.run(importing(world, file, tmp_path, progress=a_quiet_minute))
+    a_quiet_minute(0, 0)
+
+    assert rows_of(world) == NEW
+    world.close()

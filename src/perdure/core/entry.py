@@ -58,7 +58,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `rows` and `pages` belong to `generation`; a row of None deletes. `record` is the registry row from now on (None: as
     it was), `removed` says that the object exists no longer, and `retires` names a generation whose rows and pages
-    nobody will read again.
+    nobody will read again; see `begins_generation`.
     """
 
     object: bytes
@@ -77,6 +77,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Somebody has a bookmark of the state after this unit: it stays restorable exactly."""
     restore: int | None = None
     """The place that the object is to go back to when it starts next, 0 once it is there; None: as it was."""
+
+    @property
+    def begins_generation(self) -> bool:
+        """Its generation is one to come: swept if nobody made it an object's by the next start, kept until then."""
+        return self.retires == self.generation and self.record is None and not self.removed
 
     def size_bytes(self) -> int:
         """What this entry adds to a group, near enough for bounds: keys, values, changes of pages and a fixed part."""

@@ -20,6 +20,7 @@ from perdure.core.undo_place import end_of
 from perdure.store.bounds import DELETE_BYTES_MAX, SORT_ROWS_MAX, STEP_PAGES, STEP_ROWS
 from perdure.store.log import first_id
 from perdure.store.page_id import page_id
+from perdure.store.schema import TO_COME
 from perdure.store.undo_writing import UndoWriting
 
 _UPSERT_ROW = (
@@ -46,6 +47,8 @@ _INSERT_DEAD = "INSERT OR REPLACE INTO dead_alarm(object, at_ms, died_ms, retrie
 _DELETE_DEAD = "DELETE FROM dead_alarm WHERE object = ?"
 _RETIRE = "INSERT OR IGNORE INTO retired VALUES(?)"
 _KEEP = "INSERT OR REPLACE INTO kept(generation, place) VALUES(?, ?)"
+_BEGIN = f"INSERT OR REPLACE INTO kept(generation, place, bytes) VALUES(?, {TO_COME}, 0)"
+_GIVE_UP = f"DELETE FROM kept WHERE generation = ? AND place = {TO_COME}"
 _LIVES_AGAIN = "DELETE FROM kept WHERE generation = ?"
 _RESTORE = "INSERT OR REPLACE INTO restoring VALUES(?, ?)"
 _RESTORED = "DELETE FROM restoring WHERE object = ?"
@@ -74,6 +77,10 @@ class Applying:
         self._buried: set[bytes] = set()
         self._retired: dict[int, tuple[bytes, int]] = {}
         """Generations that their object left in this batch, with it and the place."""
+        self._begun: set[int] = set()
+        """Generations to come."""
+        self._lived: set[int] = set()
+        """Those that were an object's in this batch."""
         self._unwritten: frozenset[int] = frozenset()
         """Those of them whose changes in this batch nobody can ask for any more."""
         self._restores: dict[bytes, int] = {}
@@ -119,9 +126,12 @@ class Applying:
     def _merge_object(self, position: int, entry: Entry) -> None:
         if entry.record is not None or entry.removed:
             self._records[entry.object] = entry.record
-        if entry.retires is not None:
+        if entry.begins_generation:
+            self._begun.add(entry.generation)
+        elif entry.retires is not None:
             self._retired[entry.retires] = entry.object, end_of(position)
         if entry.record is not None:
+            self._lived.add(entry.record.generation)
             self._generation_max = max(self._generation_max, entry.record.generation)
             self._retired.pop(entry.record.generation, None)
         if entry.alarm is not None:
@@ -227,8 +237,12 @@ class Applying:
 
     def _write_generations(self) -> Iterator[None]:
         """What was retired is kept until nobody can go back to before; what nobody ever could is swept."""
+        for generation in self._begun - self._lived - self._retired.keys():
+            self._connection.execute(_BEGIN, (generation,))
+            yield
         for generation, (_, place) in self._retired.items():
-            if generation in self._unwritten and generation > self._undo.generation_max:
+            new = generation in self._unwritten and generation > self._undo.generation_max
+            if new or self._was_to_come(generation):
                 self._connection.execute(_RETIRE, (generation,))
             else:
                 self._connection.execute(_KEEP, (generation, place))
@@ -243,6 +257,13 @@ class Applying:
             else:
                 self._connection.execute(_RESTORED, (object,))
             yield
+
+    def _was_to_come(self, generation: int) -> bool:
+        """It was never anybody's, and has been given up."""
+        if generation in self._lived:
+            return False
+        self._connection.execute(_GIVE_UP, (generation,))
+        return generation in self._begun or self._connection.changes() > 0
 
     def _write_alarms(self) -> Iterator[None]:
         changed = iter(self._alarms.items())

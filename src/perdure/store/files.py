@@ -26,7 +26,7 @@ from perdure.store.crash_point import At, CrashPoint
 from perdure.store.file_system import make_log_durable
 from perdure.store.log import DamagedLog, LogCodec, first_id, position_of
 from perdure.store.reader import Reader
-from perdure.store.schema import STORE_TABLES, ensure_schema
+from perdure.store.schema import STORE_TABLES, TO_COME, ensure_schema
 from perdure.store.writer import Writer
 
 DATABASE = "store.db"
@@ -35,6 +35,9 @@ _LOG = "SELECT id, body FROM log ORDER BY id"
 _NEWEST = "SELECT max(id) FROM log"
 _META = "SELECT value FROM meta WHERE key = ?"
 _RESTORING = "SELECT EXISTS (SELECT 1 FROM restoring)"
+_UNFINISHED = f"SELECT generation FROM kept WHERE place = {TO_COME}"
+_SWEEP = "INSERT OR IGNORE INTO retired VALUES(?)"
+_FORGET = "DELETE FROM kept WHERE generation = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,13 @@ class Files:
     """There are objects that go back to an earlier state when they start."""
 
 
-def open_files(place: Place) -> Files:
-    """Opens the store, recovering what a crash left. Raises StoreTooNew, or StoreBroken naming the folder."""
+def open_files(place: Place, *, woken: bool = False) -> Files:
+    """Opens the store, recovering what a crash left. Raises StoreTooNew, or StoreBroken naming the folder.
+
+    woken: this process had it open before, so what it has begun goes on.
+    """
     try:
-        return _opened(place, unconfirmed_after=None)
+        return _opened(place, woken=woken)
     except (apsw.Error, DamagedLog, OSError) as error:
         raise cannot_open(place, error) from error
 
@@ -87,12 +93,12 @@ def reopen_files(place: Place, durable: int) -> Files:
     system may have dropped after it reported the error. Raises StoreBroken if the disk does not play along.
     """
     try:
-        return _opened(place, unconfirmed_after=durable)
+        return _opened(place, woken=True, unconfirmed_after=durable)
     except (apsw.Error, DamagedLog, OSError) as error:
         raise cannot_open(place, error) from error
 
 
-def _opened(place: Place, *, unconfirmed_after: int | None) -> Files:
+def _opened(place: Place, *, woken: bool, unconfirmed_after: int | None = None) -> Files:
     path, at = place.database, place.at
     opened: list[Callable[[], None]] = []
 
@@ -105,6 +111,8 @@ def _opened(place: Place, *, unconfirmed_after: int | None) -> Files:
         if unconfirmed_after is not None:
             _forget_unconfirmed(connection, unconfirmed_after, at)
         recover(writer)
+        if not woken:
+            _sweep_unfinished(connection, at)
         if unconfirmed_after is not None:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         reader = open_reader(place)
@@ -167,6 +175,15 @@ def _forget_unconfirmed(connection: apsw.Connection, durable: int, at: At) -> No
     if newest is not None and position_of(newest) > durable:
         with transaction(connection, at, CrashPoint.BEFORE_FENCE, CrashPoint.AFTER_FENCE):
             connection.execute("DELETE FROM log WHERE id >= ?", (first_id(durable + 1),))
+
+
+def _sweep_unfinished(connection: apsw.Connection, at: At) -> None:
+    """Generations that were to be an object's, and whose maker has gone."""
+    unfinished = connection.execute(_UNFINISHED).fetchall()
+    if unfinished:
+        with transaction(connection, at, CrashPoint.BEFORE_SWEEP, CrashPoint.AFTER_SWEEP):
+            connection.executemany(_SWEEP, unfinished)
+            connection.executemany(_FORGET, unfinished)
 
 
 def _meta(connection: apsw.Connection, key: str) -> int:

@@ -15,10 +15,14 @@ from perdure.store.crash_point import At, CrashPoint
 FORMAT = 2
 """Goes up with every change that an older Perdure would misread."""
 
+TO_COME = (1 << 63) - 1
+"""Later than every place."""
+
 # log: groups not yet applied, id = position * 65536 + part.  kv: keys are text, which SQLite orders by UTF-8 bytes.
 # page: pages of objects' SQL databases, id = generation * 16777216 + number.
 # alarm: the one that an object has; dead_alarm: those that were given up.  object.alarm_ms: of format 1, always NULL.
-# retired: generations whose rows nobody reads, being swept.  kept: those that their object left, at which place.
+# retired: generations whose rows nobody reads, being swept.  kept: those that their object left, at which place, and those
+# that are to be an object's, at TO_COME.
 # A place is position * 65536 + the number of the object's pin in that group, 65535 for the group's end.
 # undo_mark: what changed of an object after the place `since` up to `until`, in rows and pages of which generations, and its
 # record and alarm at `since`.  undo_row, undo_page: what rows and pages were at `since`; of pages the blocks that changed.

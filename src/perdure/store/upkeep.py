@@ -485,7 +485,7 @@ class Upkeep:
 
     def _open(self) -> None:
         self._busy = True
-        self._committer.submit(partial(open_files, self._place), self._opened)
+        self._committer.submit(partial(open_files, self._place, woken=True), self._opened)
 
     def _opened(self, result: Files | BaseException) -> None:
         self._busy = False
