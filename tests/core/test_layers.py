@@ -25,14 +25,14 @@ def commit(layers: Layers) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS_PER_RUN, 100))
-def test_no_schedule_of_commits_failures_applies_and_crashes_breaks_a_rule(first):
+def test_no_schedule_of_commits_failures_applies_and_crashes_breaks_a_rule(first, unmeasured):
     for seed in range(first, first + 100):
         play(seed, Layers())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 10_000, 500))
-def test_no_schedule_of_ten_thousand_breaks_a_rule(first):
+def test_no_schedule_of_ten_thousand_breaks_a_rule(first, unmeasured):
     for seed in range(first, first + 500):
         play(seed, Layers())
 

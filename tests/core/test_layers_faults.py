@@ -9,6 +9,8 @@ from tests.core.layers_schedule import play
 
 SEEDS = 200
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 class FlatNewestWins(Layers):
     """After a failed group, flat values are dropped and not rebuilt from the durable layers."""

@@ -1,6 +1,7 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import apsw
 import pytest
 
 from perdure.model.limits import Limits
@@ -10,6 +11,15 @@ from tests.objects.world import World
 
 Step = Callable[[Storage], Any]
 Inside = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def none_left_open() -> Iterator[None]:
+    """A database that a test leaves open is never freed (it and its connection refer to each other), and costs all later tests."""
+    yield
+    for connection in apsw.connections():
+        if connection.filename == "object":
+            connection.close(True)
 
 
 @pytest.fixture
