@@ -312,6 +312,10 @@ def test_what_a_property_of_a_users_class_raises_goes_to_the_user():
         encode(Broken(1), path=PUT)
 
 
+def test_a_key_that_python_does_not_print_leads_to_the_offender_all_the_same():
+    assert refusal({10**5_000: [object()]}).path == f"{PUT}[<a key of int>][0]"
+
+
 @given(values, st.integers(0, 60))
 def test_a_value_over_the_limit_of_bytes_is_refused_with_its_size(value, bytes_max):
     size = len(encode(value, path=PUT))

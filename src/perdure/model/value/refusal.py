@@ -59,7 +59,10 @@ def _join(trail: list[tuple[int, str]]) -> str:
 
 def key_step(key: object) -> str:
     """The step of a path to what a dict has under `key`: `["a"]`, `[3]`, `[datetime.date(2026, 1, 1)]`."""
-    shown = json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key)
+    try:
+        shown = json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key)
+    except ValueError:  # an int of more digits than Python prints
+        shown = f"<a key of {type(key).__name__}>"
     # A lone surrogate in the path would make the message itself impossible to print.
     shown = shown.encode("utf-8", "backslashreplace").decode()
     if len(shown) > _KEY_CHARACTERS_MAX:
