@@ -15,7 +15,7 @@ Inside = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def none_left_open() -> Iterator[None]:
-    """A database that a test leaves open is never freed (it and its connection refer to each other), and costs all later tests."""
+    """What a test leaves open is never freed, since a database and its connection hold each other, and costs later tests."""
     yield
     for connection in apsw.connections():
         if connection.filename == "object":
