@@ -17,6 +17,18 @@ BLOCK_BYTES: Final = 128
 _MAP_BYTES = PAGE_BYTES // BLOCK_BYTES // 8
 _BLOCKS_MAX = PAGE_BYTES // BLOCK_BYTES - 2
 _STRETCH_BYTES = 4 * BLOCK_BYTES
+"""Most of a page is as it was: asked in long stretches, that takes half the time."""
+_STRETCHES: Final = tuple(
+    (
+        slice(stretch, stretch + _STRETCH_BYTES),
+        tuple(
+            (1 << start // BLOCK_BYTES, slice(start, start + BLOCK_BYTES))
+            for start in range(stretch, stretch + _STRETCH_BYTES, BLOCK_BYTES)
+        ),
+    )
+    for stretch in range(0, PAGE_BYTES, _STRETCH_BYTES)
+)
+"""Where each is, with the bits and places of its blocks: made once, as every write to a database asks for all of them."""
 _ZEROS = bytes(PAGE_BYTES)
 
 
@@ -29,15 +41,13 @@ def page_change(before: bytes | None, after: bytes) -> bytes | None:
         return after
     numbers = 0
     blocks: list[bytes] = []
-    for stretch in range(0, PAGE_BYTES, _STRETCH_BYTES):
-        # Most of a page is as it was: asked in long stretches, that takes half the time.
-        if before[stretch : stretch + _STRETCH_BYTES] == after[stretch : stretch + _STRETCH_BYTES]:
-            continue
-        for start in range(stretch, stretch + _STRETCH_BYTES, BLOCK_BYTES):
-            block = after[start : start + BLOCK_BYTES]
-            if before[start : start + BLOCK_BYTES] != block:
-                numbers |= 1 << start // BLOCK_BYTES
-                blocks.append(block)
+    for stretch, places in _STRETCHES:
+        if before[stretch] != after[stretch]:
+            for bit, place in places:
+                block = after[place]
+                if before[place] != block:
+                    numbers |= bit
+                    blocks.append(block)
     if not blocks:
         return None
     if len(blocks) > _BLOCKS_MAX:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from perdure.core.page_change import changed_page
-from perdure.objects.sql.database import Database, Result
+from perdure.objects.sql.connection import Result
+from perdure.objects.sql.database import Database
 from perdure.objects.sql.pool import SqlPool
 
 

@@ -158,6 +158,17 @@ def test_a_name_that_the_statement_does_not_have_and_one_that_is_not_given_are_r
     assert "its parameters are a" in str(unknown.value)
 
 
+def test_names_are_looked_at_each_time_that_a_statement_runs(inside: Inside):
+    def step(storage):
+        asked = "SELECT :a"
+        assert values(storage.sql, asked, a=1) == [(1,)]
+        assert values(storage.sql, asked, a=2) == [(2,)]
+        storage.sql.exec(asked, a=3, b=4)
+
+    with pytest.raises(WrongValue, match="no parameter :b"):
+        inside(step)
+
+
 def test_values_by_place_and_by_name_together_are_refused(inside: Inside):
     with pytest.raises(WrongType, match="in order and by name"):
         inside(lambda storage: storage.sql.exec("SELECT ?, :a", 1, a=2))

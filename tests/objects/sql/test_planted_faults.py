@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from perdure.objects.rows import Rows
-from perdure.objects.sql import database, sql_storage
+from perdure.objects.sql import connection, database, sql_storage
 from perdure.objects.sql.database import Database
 from perdure.objects.sql.page_file import PageFile
 from perdure.objects.sql.refused import Failed
@@ -27,14 +27,9 @@ from tests.objects.world import World
 Fault = Callable[[pytest.MonkeyPatch], None]
 
 
-def own_statements_are_cached(patch: pytest.MonkeyPatch) -> None:
-    def own(self: Database, statement: str) -> None:
-        assert self._connection is not None
-        self._authorizer.off = True
-        self._connection.execute(statement)
-        self._authorizer.off = False
-
-    patch.setattr(Database, "_own", own)
+def own_statements_are_cached_as_code_may_write_them(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(connection, "COMMIT", "COMMIT")
+    patch.setattr(database, "COMMIT", "COMMIT")
 
 
 def nobody_asks_whether_the_transaction_has_ended(patch: pytest.MonkeyPatch) -> None:
@@ -86,7 +81,7 @@ def with_threads(checker: Callable[[World, pytest.MonkeyPatch], None]) -> Callab
 
 FAULTS: list[tuple[Fault, Callable[[World], None]]] = [
     (
-        own_statements_are_cached,
+        own_statements_are_cached_as_code_may_write_them,
         lambda world: test_database.test_code_cannot_run_the_commit_that_the_runtime_ran_before(Shelf()),
     ),
     (

@@ -22,6 +22,7 @@ from perdure.model.errors import (
     ValueMismatch,
 )
 from perdure.model.limits import Limits
+from perdure.objects.sql.connection import Connection
 from perdure.objects.sql.database import Database
 from perdure.objects.sql.pool import THREADS_MAX, SqlPool
 from tests.objects.world import World, settle
@@ -66,15 +67,16 @@ class Stop:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
         self._began, self._may_go_on = threading.Event(), threading.Event()
-        original = getattr(Database, place)
+        owner = Connection if hasattr(Connection, place) else Database
+        original = getattr(owner, place)
 
-        def stopping(database: Database, *args: Any, **named: Any) -> Any:
+        def stopping(target: object, *args: Any, **named: Any) -> Any:
             if threading.current_thread() is not threading.main_thread():
                 self._began.set()
                 assert self._may_go_on.wait(PATIENCE_S)
-            return original(database, *args, **named)
+            return original(target, *args, **named)
 
-        monkeypatch.setattr(Database, place, stopping)
+        monkeypatch.setattr(owner, place, stopping)
 
     async def reached(self) -> None:
         assert await asyncio.to_thread(self._began.wait, PATIENCE_S)

@@ -2,7 +2,7 @@
 
 Must stay true, and each is left out by a planted fault that a test catches (tests/objects/sql/test_planted_faults.py):
 
-1. The runtime's own statements are never cached: SQLite would hand a prepared COMMIT to code that writes the same text.
+1. The runtime's own statements are cached under no text that code can write: SQLite would hand it the prepared COMMIT.
 2. Nothing enters while a statement runs: a finaliser inside a read of SQLite's would crash the process.
 3. After every failed statement it is asked whether SQLite ended the transaction by itself; then the unit is lost.
 4. What is written is private to the unit until a sealed entry carries it.
@@ -10,34 +10,21 @@ Must stay true, and each is left out by a planted fault that a test catches (tes
 6. The loop alone opens and closes connections, and closes none that a thread has.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Iterable
 from math import inf
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import apsw
 
 from perdure.core.page_change import PAGE_BYTES
-from perdure.model.errors import PerdureError, ResultTooLarge, StorageBroken, StorageBusy, WrongValue
+from perdure.model.errors import PerdureError, StorageBroken, StorageBusy
 from perdure.model.limits import UNIT_BYTES_MAX
 from perdure.objects.sql.authorizer import Authorizer
-from perdure.objects.sql.bounds import BOUND_BYTES_KEPT, PROGRESS_STEPS, VALUES_AT_ONCE, VALUES_AT_ONCE_BYTES
+from perdure.objects.sql.bounds import PROGRESS_STEPS
+from perdure.objects.sql.connection import BEGIN, COMMIT, Bindings, Connection, Result
 from perdure.objects.sql.page_file import PageFile, StoredPage
 from perdure.objects.sql.refused import Failed, explained
-from perdure.objects.sql.statements import is_nothing, may_be_in_transaction, only_reads, statements_of
-
-Bindings = Sequence[Any] | Mapping[str, Any]
-
-
-class Result(NamedTuple):
-    """What a statement gave, all of it."""
-
-    names: tuple[str, ...]
-    """Of the columns; none for a statement that gives no rows."""
-    rows: list[tuple[Any, ...]]
-    written: int
-    """Rows that it inserted, changed or deleted."""
+from perdure.objects.sql.statements import may_be_in_transaction, only_reads, statements_of
 
 
 class Pool(Protocol):
@@ -59,11 +46,9 @@ class Database:
         "_busy",
         "_closed",
         "_connection",
-        "_cursor",
         "_deadline",
         "_file",
         "_lent",
-        "_names",
         "_pool",
         "_savepoints",
         "_starts_inside",
@@ -79,8 +64,7 @@ class Database:
         self._file = PageFile(stored, bytes_max=UNIT_BYTES_MAX)
         self._pool = pool
         self._authorizer = Authorizer()
-        self._connection: apsw.Connection | None = None
-        self._cursor: apsw.Cursor | None = None
+        self._connection: Connection | None = None
         self._unit = False
         """A transaction of SQLite's is open."""
         self._savepoints = 0
@@ -95,8 +79,6 @@ class Database:
         """What the unit wrote is gone: the instance knows of writes that never were."""
         self.has_schema = False
         """The steps of the class have been made, or found made, since the connection was opened."""
-        self._names: tuple[str, ...] = ()
-        """Of the columns of the statement that runs."""
 
     # What code runs
 
@@ -115,41 +97,25 @@ class Database:
         """
         self._enter()
         try:
-            cursor = self._cursor or self._open()
+            connection = self._connection or self._open()
             if ";" in text:
                 *first, text = statements_of(text) or [""]
                 for statement in first:
-                    self._run(cursor, statement, (), depth, seconds_max, bytes_max)
-            return self._run(cursor, text, bindings, depth, seconds_max, bytes_max)
+                    self._run(connection, statement, (), depth, seconds_max, bytes_max)
+            return self._run(connection, text, bindings, depth, seconds_max, bytes_max)
         finally:
             self._leave()
 
     def _run(
-        self, cursor: apsw.Cursor, text: str, bindings: Bindings, depth: int, seconds_max: float, bytes_max: float
+        self, connection: Connection, text: str, bindings: Bindings, depth: int, seconds_max: float, bytes_max: float
     ) -> Result:
-        connection = cursor.connection
-        if not only_reads(text) and (depth or may_be_in_transaction(text)):
-            self._begin(depth)
-        before = connection.total_changes()
+        if (depth or not self._unit) and not only_reads(text) and (depth or may_be_in_transaction(text)):
+            self._begin(connection, depth)
         self._deadline = self._pool.monotonic() + seconds_max
-        self._authorizer.text = text
-        rows: list[tuple[Any, ...]] = []
         try:
-            cursor.execute(text, bindings, can_cache=_bytes_of(bindings) < BOUND_BYTES_KEPT)
-            names = self._names
-            if not names:
-                if is_nothing(text):
-                    raise apsw.SQLError("no statement found in the text")
-            else:
-                if self._authorizer.asked:  # SQLite prepared it again while it began: a table has changed
-                    names = self._names_anew(connection, text, bindings)
-                at_once = VALUES_AT_ONCE // len(names) or 1
-                rows = list(islice(cursor, at_once))
-                if len(rows) == at_once or bytes_max < VALUES_AT_ONCE_BYTES:
-                    rows = list(self._counted(cursor, rows, at_once, bytes_max))
+            return connection.run(text, bindings, bytes_max)
         except Exception as error:
-            cursor.close(True)  # who handles the error holds it with the frames, and what it reads would be locked
-            failed = self._failed(error, text, bindings)
+            failed = self._failed(connection, error, text, bindings)
             if failed is error:
                 raise
             try:
@@ -158,73 +124,24 @@ class Database:
                 del failed  # its traceback holds this frame: no cycle is left behind
         finally:
             self._deadline = inf
-        return Result(names, rows, connection.total_changes() - before)
-
-    def _counted(
-        self, cursor: apsw.Cursor, rows: list[Any], at_once: int, bytes_max: float
-    ) -> Iterator[tuple[Any, ...]]:
-        size = 0
-        while rows:
-            size += rows_bytes(rows)
-            if size > bytes_max:
-                raise ResultTooLarge(
-                    what=f"the rows of one statement take more than {bytes_max:,} bytes",
-                    where=self.label,
-                    why="a cursor holds all its rows in memory, so that it stays valid whatever is written later",
-                    next_step="ask for fewer with LIMIT and page through them, or raise `limits = Limits(result_bytes=...)`",
-                    size=size,
-                    limit=int(bytes_max),
-                )
-            yield from rows
-            rows = list(islice(cursor, at_once))
-
-    def _begun(self, cursor: apsw.Cursor, _statement: str, bindings: Any) -> bool:
-        """SQLite has prepared a statement and bound its values, and nothing has run yet."""
-        self._names = _names_of(cursor)
-        self._authorizer.asked = False
-        if type(bindings) is dict and (unknown := bindings.keys() - set(cursor.bindings_names)):
-            known = [name for name in cursor.bindings_names if name is not None]
-            raise WrongValue(
-                what=f"the statement has no parameter :{min(unknown)}",
-                where=self.label,
-                why=f"its parameters are {', '.join(known) or 'none'}",
-                next_step="leave the value out, or use it in the statement",
-            )
-        return True
-
-    def _names_anew(self, connection: apsw.Connection, text: str, bindings: Bindings) -> tuple[str, ...]:
-        def look(cursor: apsw.Cursor, _statement: str, _bindings: Any) -> bool:
-            self._names = _names_of(cursor)
-            return False
-
-        cursor = connection.cursor()
-        cursor.exec_trace = look
-        with suppress(apsw.ExecTraceAbort):
-            cursor.execute(text, bindings, can_cache=False)
-        return self._names
 
     def exec_many(self, text: str, rows: Iterable[Bindings], *, depth: int = 0, seconds_max: float = inf) -> int:
         """Runs one statement for each of `rows`, all or none; gives how many rows of tables were written."""
         rows = list(rows)  # before anything is entered: an iterator may use the database itself
         self._enter()
         try:
-            cursor = self._cursor or self._open()
-            connection = cursor.connection
-            self._begin(depth)
-            self._own("SAVEPOINT many")
-            before = connection.total_changes()
+            connection = self._connection or self._open()
+            self._begin(connection, depth)
+            connection.own("SAVEPOINT many")
+            before = connection.raw.total_changes()
             self._deadline = self._pool.monotonic() + seconds_max
-            self._authorizer.text = text
             try:
-                if len(statements_of(text)) != 1 or is_nothing(text):
-                    raise apsw.SQLError("exec_many() runs one statement")
-                cursor.executemany(text, rows, can_cache=False).fetchall()
+                connection.run_many(text, rows)
             except Exception as error:
-                cursor.close(True)
-                failed = self._failed(error, text, rows)
+                failed = self._failed(connection, error, text, rows)
                 if not self.lost:
-                    self._own("ROLLBACK TO many")
-                    self._own("RELEASE many")
+                    connection.own("ROLLBACK TO many")
+                    connection.own("RELEASE many")
                 if failed is error:
                     raise
                 try:
@@ -233,8 +150,8 @@ class Database:
                     del failed  # its traceback holds this frame: no cycle is left behind
             finally:
                 self._deadline = inf
-            self._own("RELEASE many")
-            return connection.total_changes() - before
+            connection.own("RELEASE many")
+            return connection.raw.total_changes() - before
         finally:
             self._leave()
 
@@ -242,7 +159,7 @@ class Database:
         """To a thread, for one `exec_elsewhere`, until `take_back`. The loop alone opens and closes connections."""
         self._enter()
         try:
-            if self._cursor is None:
+            if self._connection is None:
                 self._open()
             self._lent = True
         finally:
@@ -268,14 +185,10 @@ class Database:
         """Runs a statement of the runtime's, which may use its tables. depth: as of `exec`; None if it only reads."""
         self._enter()
         try:
-            cursor = self._cursor or self._open()
+            connection = self._connection or self._open()
             if depth is not None:
-                self._begin(depth)
-            self._authorizer.off = True
-            try:
-                return cursor.connection.execute(statement, bindings, can_cache=False).fetchall()
-            finally:
-                self._authorizer.off = False
+                self._begin(connection, depth)
+            return connection.own(statement, bindings)
         finally:
             self._leave()
 
@@ -286,15 +199,16 @@ class Database:
 
         exists: as of `PageFile.take_changes`.
         """
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             return None
         self._enter()
         try:
             if self._unit:
                 try:
-                    self._own("COMMIT")
+                    connection.own(COMMIT)
                 except Exception as error:
-                    failed = self._failed(error, "COMMIT", ())
+                    failed = self._failed(connection, error, "COMMIT", ())
                     failed.object_reset = True
                     if failed is error:
                         raise
@@ -313,7 +227,7 @@ class Database:
         """What the unit wrote is no reason for an entry; it goes along with the first page that is written after it."""
         self._enter()
         try:
-            self._own("COMMIT")
+            self._own(COMMIT)
             self._unit, self._savepoints = False, 0
             self._file.keep_back()
         finally:
@@ -348,22 +262,18 @@ class Database:
         finally:
             self._leave()
 
-    def _begin(self, depth: int) -> None:
+    def _begin(self, connection: Connection, depth: int) -> None:
         if not self._unit:
-            self._own("BEGIN")
+            connection.own(BEGIN)
             self._unit = self._starts_inside = True
         self._starts_inside = self._starts_inside and depth > 0
         while self._savepoints < depth:
-            self._own(f"SAVEPOINT s{self._savepoints}")
+            connection.own(f"SAVEPOINT s{self._savepoints}")
             self._savepoints += 1
 
     def _own(self, statement: str) -> None:
         assert self._connection is not None
-        self._authorizer.off = True
-        try:
-            self._connection.execute(statement, can_cache=False)
-        finally:
-            self._authorizer.off = False
+        self._connection.own(statement)
 
     # The connection
 
@@ -384,7 +294,7 @@ class Database:
         assert self.idle, "a database with a unit was closed"
         switched = self._authorizer.switched
         if self._connection is not None and "foreign_keys" in switched:
-            switched["foreign_keys"] = str(self._connection.pragma("foreign_keys"))  # amid a unit it has no effect
+            switched["foreign_keys"] = str(self._connection.raw.pragma("foreign_keys"))  # amid a unit it has no effect
         self._disconnect()
 
     def close(self) -> None:
@@ -393,7 +303,7 @@ class Database:
         if not (self._busy or self._lent):
             self._disconnect()
         elif self._connection is not None:
-            self._connection.interrupt()
+            self._connection.raw.interrupt()
 
     def _was_closed(self) -> StorageBusy:
         return StorageBusy(
@@ -402,25 +312,22 @@ class Database:
             next_step="use no storage after `ctx.abort()`",
         )
 
-    def _open(self) -> apsw.Cursor:
+    def _open(self) -> Connection:
         if self._closed:
             raise self._was_closed()
-        if self._connection is None:
-            self._connection = self._pool.connect(self, self._file)
-            self._connection.authorizer = self._authorizer
-            self._connection.set_progress_handler(self._too_late, PROGRESS_STEPS)
-            for name, value in self._authorizer.switched.items():
-                self._own(f"PRAGMA {name} = {value}")
-        self._cursor = self._connection.cursor()
-        self._cursor.exec_trace = self._begun
-        return self._cursor
+        raw = self._pool.connect(self, self._file)
+        raw.set_progress_handler(self._too_late, PROGRESS_STEPS)
+        self._connection = connection = Connection(raw, self._authorizer, self.label)
+        for name, value in self._authorizer.switched.items():
+            connection.own(f"PRAGMA {name} = {value}")
+        return connection
 
     def _disconnect(self) -> None:
-        connection, self._connection, self._cursor = self._connection, None, None
+        connection, self._connection = self._connection, None
         self._unit, self._savepoints, self.has_schema = False, 0, False
         if connection is not None:
             self._busy = True  # closing runs Python, and so may run a finaliser
-            connection.close(True)
+            connection.close()
             self._busy = False
             self._file.drop()
             self._pool.closed(self)
@@ -445,12 +352,10 @@ class Database:
         if self._closed and not self._lent:
             self._disconnect()
 
-    def _failed(self, error: Exception, text: str, bindings: Any) -> PerdureError:
+    def _failed(self, connection: Connection, error: Exception, text: str, bindings: Any) -> PerdureError:
         """What a statement raised, as it is told; looks whether SQLite has ended the transaction, too."""
-        connection = self._connection
-        assert connection is not None
-        self._cursor = None
-        lost = self._unit and (not connection.in_transaction or isinstance(error, _FATAL))
+        connection.abandon()
+        lost = self._unit and (not connection.raw.in_transaction or isinstance(error, _FATAL))
         if lost:
             self._unit, self.lost = False, True
         return explained(error, Failed(text, bindings, self.label, self._authorizer, self._file.full, lost))
@@ -463,27 +368,3 @@ def _is_of_nothing(changes: dict[int, bytes]) -> bool:
 
 # SQLite may not have finished what it was at: of a unit nothing more can be said.
 _FATAL = (apsw.IOError, apsw.CorruptError, apsw.FullError, StorageBroken)
-
-
-def _names_of(cursor: apsw.Cursor) -> tuple[str, ...]:
-    return tuple([name for name, _ in cursor.get_description()])
-
-
-def _bytes_of(bindings: Bindings) -> int:
-    size = 0
-    for value in bindings.values() if type(bindings) is dict else bindings:
-        if isinstance(value, str | bytes | bytearray):
-            size += len(value)
-        elif isinstance(value, memoryview):
-            size += value.nbytes
-    return size
-
-
-def rows_bytes(rows: list[tuple[Any, ...]]) -> int:
-    """About what these rows take in memory."""
-    size = 0
-    for row in rows:
-        size += 56
-        for value in row:
-            size += 57 + len(value) if isinstance(value, str | bytes) else 40
-    return size

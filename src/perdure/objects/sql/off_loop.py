@@ -15,7 +15,8 @@ from perdure.model.errors import AwaitInTransaction
 from perdure.objects.driver import start_task
 from perdure.objects.op import Op
 from perdure.objects.sections import member_in_step
-from perdure.objects.sql.database import Bindings, Database, Result
+from perdure.objects.sql.connection import Bindings, Result
+from perdure.objects.sql.database import Database
 
 if TYPE_CHECKING:
     from perdure.objects.instance import Instance

@@ -6,6 +6,7 @@ has the database, and durability is the store's. See tests/objects/sql/test_page
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import apsw
 
@@ -21,7 +22,7 @@ StoredPage = Callable[[int], bytes | None]
 class PageFile:
     """The pages of one database, by their numbers from 0 on."""
 
-    __slots__ = ("_kept", "_kept_back", "_unit", "bytes_max", "full", "size_bytes", "stored", "written")
+    __slots__ = ("_end", "_kept", "_kept_back", "_unit", "bytes_max", "full", "size_bytes", "stored", "written")
 
     def __init__(self, stored: StoredPage, *, bytes_max: int) -> None:
         """stored: the newest page that a sealed entry made. bytes_max: of the pages that one unit writes."""
@@ -36,6 +37,8 @@ class PageFile:
         self._unit: dict[int, bytes] = {}
         self._kept: dict[int, bytes] = {}
         self._kept_back: dict[int, bytes] | None = None
+        self._end = 0
+        """In pages, where the database ended when a unit last changed that; 0 if it was not looked at."""
 
     def page(self, number: int) -> bytes | None:
         page = self._unit.get(number)
@@ -61,7 +64,7 @@ class PageFile:
 
     def drop(self) -> None:
         """Forgets what the unit wrote, and all that its connection might remember."""
-        self._unit, self._kept, self._kept_back = {}, {}, None
+        self._unit, self._kept, self._kept_back, self._end = {}, {}, None, 0
         self.size_bytes, self.full, self.written = 0, False, False
 
     def truncate(self, pages: int) -> None:
@@ -80,28 +83,32 @@ class PageFile:
 
         exists: an entry is made in any case, or there is something that these pages belong to: what was kept back goes too.
         """
-        if self._unit:
-            self.truncate(self.database_bytes // PAGE_BYTES)  # SQLite leaves what it wrote early and rolled back
-        unit, self._unit, self.size_bytes, self.written = self._unit, {}, 0, False
+        unit = self._unit
+        if unit and (0 in unit or max(unit) >= self._end):
+            self._end = self.database_bytes // PAGE_BYTES
+            self.truncate(self._end)  # SQLite leaves what it wrote early and rolled back
+        self._unit, self.size_bytes, self.written = {}, 0, False
         if not exists and self._kept_back is not None and _is_same(self._kept_back, unit):
             self._unit, self.size_bytes = self._kept_back, PAGE_BYTES * len(unit)
             return None
         self._kept_back = None
-        changes = {number: change for number, page in unit.items() if (change := self._change_of(number, page))}
-        if changes.keys() == {0} and _without_counts(self._before(0)) == _without_counts(unit[0]):
+        changes = {}
+        for number, page in unit.items():
+            change = page_change(self._before(number), page)
+            if change is not None:
+                changes[number] = change
+        if 0 in changes and len(changes) == 1 and _without_counts(self._before(0)) == _without_counts(unit[0]):
             return None  # rolled back: SQLite has only counted
         self._keep(unit)
         return changes or None
 
-    def _change_of(self, number: int, page: bytes) -> bytes | None:
-        return page_change(self._before(number), page)
-
     def _before(self, number: int) -> bytes | None:
         """The page as the last entry made it; None if there is none, or the store cannot say: then all of it is said."""
-        try:
-            return self._kept.get(number) or self.stored(number)
-        except StorageBroken:
-            return None
+        page = self._kept.get(number)
+        if page is None:
+            with suppress(StorageBroken):
+                return self.stored(number)
+        return page
 
     def _keep(self, unit: dict[int, bytes]) -> None:
         kept = self._kept

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from perdure.model.errors import PerdureError, WrongType, WrongValue
 from perdure.objects.op import Op
+from perdure.objects.sql.connection import Bindings, Result
 from perdure.objects.sql.cursor import Cursor, Fetched, Make, Row, as_row
-from perdure.objects.sql.database import Bindings, Database, Result
+from perdure.objects.sql.database import Database
 from perdure.objects.sql.off_loop import run_off_loop
 from perdure.objects.sql.schema import bring_up_to_date
 from perdure.objects.sql.statements import only_reads

@@ -4,6 +4,7 @@ SQLite parses; here it is only seen where a statement ends and whether it may wr
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import apsw
@@ -13,6 +14,8 @@ _QUOTED_OR_SEMICOLON: Final = re.compile(r"""(?s)'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]
 """SQLite is asked only about semicolons that are no part of a text: of a long one with many it would take seconds."""
 _READING: Final = ("select", "values", "explain")
 _ALONE: Final = ("pragma", "vacuum")
+_TEXTS_REMEMBERED: Final = 128
+"""Of what was found out about them: code runs few texts often."""
 
 
 def statements_of(text: str) -> list[str]:
@@ -38,11 +41,13 @@ def is_nothing(statement: str) -> bool:
     return _NOTHING.match(statement) is not None
 
 
+@lru_cache(_TEXTS_REMEMBERED)
 def only_reads(statement: str) -> bool:
     """Whether it surely writes nothing. False for some that only read, WITH among them, and for PRAGMA."""
     return statement[:16].lstrip()[:7].lower().startswith(_READING)
 
 
+@lru_cache(_TEXTS_REMEMBERED)
 def may_be_in_transaction(statement: str) -> bool:
     """Settings have no effect in a transaction, and VACUUM, which is refused, would be told to be refused for that.
 
