@@ -1,11 +1,13 @@
 """The rules of an object's connection: what the runtime runs on it and what code runs do not meet."""
 
+from contextlib import suppress
 from typing import Any
 
 import apsw
 import pytest
 
-from perdure.model.errors import SqlError, SqlInterrupted, StorageBusy, StorageFull
+from perdure.model.errors import ResultTooLarge, SqlError, SqlInterrupted, StorageBusy, StorageFull
+from perdure.model.limits import Limits
 from tests.objects.sql.conftest import HasStorage, Inside
 from tests.objects.sql.shelf import Shelf
 from tests.objects.world import World, settle
@@ -98,6 +100,29 @@ def test_when_sqlite_ends_the_transaction_the_rest_of_the_step_is_not_stored_alo
         )
 
     assert world.run(scenario) == [None, [(1,)]]
+
+
+def test_of_a_write_that_tells_too_much_nothing_is_stored(world: World):
+    async def scenario() -> list[Any]:
+        handle = await world.get(HasStorage, limits=Limits(result_bytes=100_000))
+        await handle.call(lambda self: self.storage.sql.exec("CREATE TABLE t (a)").to_list())
+
+        def write(self: HasStorage) -> None:
+            self.storage.kv.put("k", "half")
+            with suppress(ResultTooLarge):
+                self.storage.sql.exec("INSERT INTO t VALUES (zeroblob(200000)), (zeroblob(200000)) RETURNING a")
+
+        with pytest.raises(ResultTooLarge) as raised:
+            await handle.call(write)
+        assert raised.value.object_reset
+        with pytest.raises(ResultTooLarge) as of_read:
+            await handle.call(lambda self: self.storage.sql.exec("SELECT zeroblob(200000)").to_list())
+        assert not of_read.value.object_reset
+        return await handle.call(
+            lambda self: [self.storage.kv.get("k"), self.storage.sql.exec("SELECT count(*) FROM t").one()]
+        )
+
+    assert world.run(scenario) == [None, {"count(*)": 0}]
 
 
 def test_what_a_unit_writes_is_nowhere_before_its_entry(shelf: Shelf):

@@ -227,8 +227,8 @@ def test_at_a_limit_of_sqlites_it_runs(shelf: Shelf, text):
 
 
 def test_a_pattern_of_50_000_bytes_matches_and_a_longer_one_is_refused(shelf: Shelf):
-    assert shelf.rows("SELECT ? LIKE ?", "x" * 49_999, "x" * 49_999 + "%") == [(1,)]
-    assert "LIKE or GLOB pattern too complex" in str(failed(shelf, "SELECT 'x' LIKE ?", "x" * 50_001))
+    assert shelf.rows("SELECT ? LIKE ?", "x" * 499, "x" * 499 + "%") == [(1,)]
+    assert "LIKE or GLOB pattern too complex" in str(failed(shelf, "SELECT 'x' LIKE ?", "x" * 501))
 
 
 def test_32_766_values_are_bound(shelf: Shelf):

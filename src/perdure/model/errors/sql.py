@@ -68,6 +68,7 @@ class ResultTooLarge(TooLarge):
     """The rows of one statement are larger than `Limits.result_bytes` together.
 
     Ask for fewer (`LIMIT`, fewer columns), or page through them: `WHERE id > ? ORDER BY id LIMIT 1000`.
+    If it was writing (RETURNING), `object_reset` is set: the object was reset and the step's writes were dropped.
     """
 
 

@@ -95,7 +95,7 @@ class Connection:
         at_once = VALUES_AT_ONCE // len(names) or 1
         rows = list(islice(cursor, at_once))
         if len(rows) == at_once or bytes_max < VALUES_AT_ONCE_BYTES:
-            rows = list(self._counted(cursor, rows, at_once, bytes_max))
+            rows = list(self._counted(cursor, rows, at_once, bytes_max, wrote=raw.total_changes() != before))
         return Result(names, rows, raw.total_changes() - before)
 
     def run_many(self, text: str, rows: Sequence[Bindings]) -> None:
@@ -155,13 +155,13 @@ class Connection:
         return self._names
 
     def _counted(
-        self, cursor: apsw.Cursor, rows: list[Any], at_once: int, bytes_max: float
+        self, cursor: apsw.Cursor, rows: list[Any], at_once: int, bytes_max: float, *, wrote: bool
     ) -> Iterator[tuple[Any, ...]]:
         size = 0
         while rows:
             size += rows_bytes(rows)
             if size > bytes_max:
-                raise ResultTooLarge(
+                too_large = ResultTooLarge(
                     what=f"the rows of one statement take more than {bytes_max:,} bytes",
                     where=self._label,
                     why="a cursor holds all its rows in memory, so that it stays valid whatever is written later",
@@ -169,6 +169,8 @@ class Connection:
                     size=size,
                     limit=int(bytes_max),
                 )
+                too_large.object_reset = wrote  # code that catches it would take what RETURNING told of for not written
+                raise too_large
             yield from rows
             rows = list(islice(cursor, at_once))
 

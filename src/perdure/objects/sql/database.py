@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import apsw
 
 from perdure.core.page_change import PAGE_BYTES
-from perdure.model.errors import PerdureError, StorageBroken, StorageBusy
+from perdure.model.errors import PerdureError, ResultTooLarge, StorageBroken, StorageBusy
 from perdure.model.limits import UNIT_BYTES_MAX
 from perdure.objects.sql.authorizer import Authorizer
 from perdure.objects.sql.bounds import PROGRESS_STEPS
@@ -355,7 +355,8 @@ class Database:
     def _failed(self, connection: Connection, error: Exception, text: str, bindings: Any) -> PerdureError:
         """What a statement raised, as it is told; looks whether SQLite has ended the transaction, too."""
         connection.abandon()
-        lost = self._unit and (not connection.raw.in_transaction or isinstance(error, _FATAL))
+        told_too_much = isinstance(error, ResultTooLarge) and error.object_reset
+        lost = self._unit and (not connection.raw.in_transaction or told_too_much or isinstance(error, _FATAL))
         if lost:
             self._unit, self.lost = False, True
         return explained(error, Failed(text, bindings, self.label, self._authorizer, self._file.full, lost))
