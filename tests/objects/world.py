@@ -131,8 +131,15 @@ class Handle:
 class World:
     """One loop, one folder, one namespace per class."""
 
-    def __init__(self, folder: Path, loop_factory: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop,
+        *,
+        file_system: str | None = None,
+    ) -> None:
         self.folder = folder
+        self.file_system = file_system
         self.loop_factory = loop_factory
         self.reports: list[tuple[str, BaseException]] = []
         self.jitter = 0.0
@@ -174,7 +181,7 @@ class World:
         found = self._residents.get(cls)  # type: ignore[call-overload]
         if found is None:
             name = name or getattr(cls, "__name__", "Object")
-            store = self._stores[name] = await open_store(self.folder / name, self.clock, self.disk)
+            store = self._stores[name] = await open_store(self.folder / name, self.clock, self.disk, self.file_system)
             found = self._residents[cls] = Residents(  # type: ignore[index]
                 class_name=name,
                 store=store,
@@ -201,9 +208,9 @@ def _run_alarm(target: Any, info: AlarmInfo) -> Any:
     return target.alarm(info)
 
 
-async def open_store(folder: Path, clock: Clock, disk: Any) -> SqliteStore:
+async def open_store(folder: Path, clock: Clock, disk: Any, file_system: str | None = None) -> SqliteStore:
     folder.mkdir(parents=True, exist_ok=True)
-    place = Place(folder, checksummed_file_system(), "test", passes, clock.monotonic)
+    place = Place(folder, file_system or checksummed_file_system(), "test", passes, clock.monotonic)
     return SqliteStore(place, open_files(place), clock=clock, committer=disk, background=disk)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from perdure.model.limits import Limits
 from perdure.objects.storage.storage import Storage
+from tests.objects.sql.counted_files import CountedFiles
 from tests.objects.sql.shelf import Shelf
 from tests.objects.world import World
 
@@ -20,6 +21,13 @@ def none_left_open() -> Iterator[None]:
     for connection in apsw.connections():
         if connection.filename == "object":
             connection.close(True)
+
+
+@pytest.fixture
+def files() -> Iterator[CountedFiles]:
+    made = CountedFiles()
+    yield made
+    made.unregister()
 
 
 @pytest.fixture

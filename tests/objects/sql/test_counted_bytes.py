@@ -1,21 +1,15 @@
-"""What a small write and a first read cost does not grow with the database: counted where SQLite meets the store's files.
+"""What a small write and a first read cost does not grow with the database: counted where SQLite meets the store's files."""
 
-The bytes are those that the store hands to and gets from the operating system, told by a file system that passes everything on
-to the one that production uses.
-"""
-
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from perdure.model.object_id import IdKey
 from perdure.objects.rows import Rows
 from perdure.objects.sql.database import Database
 from perdure.objects.sql.pool import SqlPool
-from perdure.store.file_system import checksummed_file_system
+from tests.objects.sql.counted_files import CountedFiles
 from tests.store.world import World
 
 KIB, MIB = 1024, 1024 * 1024
@@ -23,42 +17,6 @@ ROWS_BYTES = 1_000
 FILL = """
     WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 4000)
     INSERT INTO t (n, body) SELECT 0, randomblob(?) FROM c"""
-
-
-class CountedFiles(apsw.VFS):
-    """Counts the bytes that are read, and those that are written to the write-ahead log."""
-
-    def __init__(self) -> None:
-        self.name = f"counted {id(self)}"
-        self.base = checksummed_file_system()
-        self.read = self.written_to_log = 0
-        super().__init__(self.name, self.base)
-
-    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:
-        return CountedFile(self, name, flags)
-
-
-class CountedFile(apsw.VFSFile):
-    def __init__(self, files: CountedFiles, name: Any, flags: list[int]) -> None:
-        self.files = files
-        self.is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
-        super().__init__(files.base, name, flags)
-
-    def xRead(self, amount: int, offset: int) -> bytes:
-        self.files.read += amount
-        return super().xRead(amount, offset)
-
-    def xWrite(self, data: bytes, offset: int) -> None:
-        if self.is_log:
-            self.files.written_to_log += len(data)
-        super().xWrite(data, offset)
-
-
-@pytest.fixture
-def files() -> Iterator[CountedFiles]:
-    made = CountedFiles()
-    yield made
-    made.unregister()
 
 
 class Room:
