@@ -1,6 +1,7 @@
 """What holds for every test: chance is repeatable and a busy machine is no failure. What costs time for nothing is left out."""
 
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -26,11 +27,14 @@ def unmeasured() -> Iterator[None]:
     sys.settrace(here)
 
 
+# Below this, as in a container that was given little, files go to a disk: no test may fail for want of memory.
+MEMORY_BYTES_MIN = 1 << 30
+
+
 @pytest.fixture
 def memory_path() -> Iterator[Path]:
     """`tmp_path` in memory, where there is such a place: for files on a disk that is simulated, or is not what is tried."""
-    shared_memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(
-        prefix="perdure-", dir=shared_memory if os.access(shared_memory, os.W_OK) else None
-    ) as folder:
+    memory = Path("/dev/shm")
+    fits = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= MEMORY_BYTES_MIN
+    with tempfile.TemporaryDirectory(prefix="perdure-", dir=memory if fits else None) as folder:
         yield Path(folder)

@@ -6,5 +6,5 @@ from tests.workers.world import WorkersWorld
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> WorkersWorld:
-    return WorkersWorld(tmp_path)
+def world(memory_path: Path) -> WorkersWorld:
+    return WorkersWorld(memory_path)
