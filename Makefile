@@ -1,8 +1,10 @@
 # Each target first brings .venv up to date; scripts/setup says how, and does nothing when it is.
-.PHONY: demo test bench fresh judges lint types mypy pyright other-python soak setup
+.PHONY: demo test bench fresh judges lint types mypy pyright other-python other-venv soak setup
 python := .venv/bin/python
 # Two workers: what the smallest machine we promise anything about has.
 workers ?= 2
+# A process that tests start would else compile all of Perdure anew, of which there are hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 # args="--port 9000" serves elsewhere.
 demo: setup
@@ -11,11 +13,12 @@ demo: setup
 # Ends with pytest's own closing line. The floors of coverage are judged inside that run, by scripts/coverage_floor.py.
 test: setup
 	@$(MAKE) --no-print-directory -j $(workers) judges
+	@scripts/other-python
 	$(python) -m pytest -n $(workers) --dist worksteal -p scripts.coverage_floor \
 		--cov=perdure --cov-branch --cov-report= --cov-report=json:.coverage.json
 
-# Side by side: two of them have one thread each.
-judges: setup mypy pyright lint other-python
+# Side by side: they have one thread each, and what fetches packages takes longest.
+judges: setup other-venv mypy pyright lint
 
 lint: setup
 	$(python) -m ruff check src tests scripts examples
@@ -32,6 +35,9 @@ pyright: setup
 
 other-python: setup
 	@scripts/other-python
+
+other-venv: setup
+	@scripts/other-python --only-prepare
 
 # The suites that take minutes: what `make test` does with few seeds, with many.
 soak: setup
