@@ -54,16 +54,16 @@ def test_objects_keep_their_promises_under_as_many_schedules_as_are_asked_for(pa
 
 
 @pytest.mark.skipif("PERDURE_SEED" not in os.environ, reason="PERDURE_SEED names the seed to replay")
-def test_replays_one_seed(memory_path):
+def test_replays_one_seed(unmeasured, memory_path):
     play(int(os.environ["PERDURE_SEED"]), memory_path)
 
 
-def test_a_seed_replays_its_schedule(memory_path):
+def test_a_seed_replays_its_schedule(unmeasured, memory_path):
     for seed in range(10):
         assert play(seed, memory_path) == play(seed, memory_path)
 
 
-def test_every_schedule_has_three_objects_thirty_events_and_a_kill(memory_path):
+def test_every_schedule_has_three_objects_thirty_events_and_a_kill(unmeasured, memory_path):
     for seed in range(50):
         trace = play(seed, memory_path)
         objects = {name for _, name, activation, *what in trace if "starts" in what}
@@ -72,7 +72,7 @@ def test_every_schedule_has_three_objects_thirty_events_and_a_kill(memory_path):
         assert sum("is killed" in what for _, _, _, *what in trace) >= 1
 
 
-def test_the_schedules_reach_every_kind_of_event(memory_path):
+def test_the_schedules_reach_every_kind_of_event(unmeasured, memory_path):
     """A generator that never rolls back, times out or evicts would prove nothing about it."""
     seen = set()
     for seed in range(100):
