@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -224,3 +226,32 @@ def test_a_class_that_the_configuration_renames_keeps_its_data(tmp_path):
         return kept, kept_still
 
     assert run(scenario()) == ("kept", "kept")
+
+
+def test_what_is_kept_of_the_past_is_what_the_configuration_says(tmp_path):
+    def told(data) -> dict[str, int]:
+        [store] = data.glob("namespaces/*/0/store.db")
+        with closing(sqlite3.connect(store)) as connection:
+            return dict(
+                connection.execute("SELECT key, value FROM meta WHERE key IN ('undo_age_ms', 'undo_bytes_max')")
+            )
+
+    async def scenario():
+        folder, data = write_project(tmp_path), tmp_path / "data"
+        config = folder / "wrangler.toml"
+        plain = config.read_text()
+        config.write_text(plain + "\n[storage]\npast_days = 90\npast_bytes = 1_000_000\n")
+        host = await start(folder, data)
+        await said(host, "/a", "text")
+        await host.close()
+        configured = told(data)
+
+        config.write_text(plain)
+        host = await start(folder, data)
+        await said(host, "/a", "text")
+        await host.close()
+        return configured, told(data)
+
+    day_ms = 24 * 3_600 * 1_000
+    configured = {"undo_age_ms": 90 * day_ms, "undo_bytes_max": 1_000_000}
+    assert run(scenario()) == (configured, {"undo_age_ms": 30 * day_ms})

@@ -3,6 +3,7 @@
 import pytest
 
 from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.retention import Retention
 from perdure.store import undo_keeping
 from tests.store.test_undo import A, B, ask, page, pin, restore, rows_of, write_page
 from tests.store.world import World
@@ -75,6 +76,44 @@ def test_what_is_older_than_it_is_kept_is_forgotten(world):
     assert spans(world) == 0
     assert rows_of(world, "SELECT * FROM undo_row WHERE generation = 1") == []
     assert world.run(world.store.place_at(A, 999_000)) is None
+
+
+def told_world(folder, retention):
+    """A store that was told so, opened again by somebody who tells it nothing."""
+    World(folder, retention=retention).close()
+    return World(folder)
+
+
+def test_how_long_is_what_the_store_was_last_told(tmp_path):
+    world = told_world(tmp_path / "store", Retention(age_ms=2 * DAY_S * 1_000))
+    world.register(A, 1, "a", k=b"1")
+    place = pin(world)
+    world.put(A, 1, k=b"2")
+    world.quiet()
+
+    pass_over(world, 1.5 * DAY_S)
+    kept = world.store.place_kept(place)
+    pass_over(world, 1 * DAY_S)
+
+    assert kept and not world.store.place_kept(place)
+    world.close()
+
+
+def test_how_much_is_what_the_store_was_last_told(tmp_path):
+    world = told_world(tmp_path / "store", Retention(bytes_max=50_000))
+    world.register(A, 1, "a", k=bytes(1_000))
+    places = []
+    for _ in range(100):
+        places.append(pin(world, k=bytes(1_000)))
+        world.quiet()
+
+    pass_over(world, 100)
+
+    assert 40 < sum(world.store.place_kept(place) for place in places) < 60
+    world.close()
+    world = told_world(tmp_path / "store", Retention())
+    assert "undo_bytes_max" not in dict(rows_of(world, "SELECT * FROM meta"))
+    world.close()
 
 
 def test_that_it_is_forgotten_is_known_after_a_new_start(tmp_path):

@@ -12,6 +12,7 @@ import apsw
 
 from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.layers import Layers
+from perdure.core.retention import Retention
 from perdure.core.row_cache import RowCache
 from perdure.model.errors import PerdureError
 from perdure.store.crash_point import At, CrashPoint, passes
@@ -115,12 +116,14 @@ class World:
         layers: type[Layers] = Layers,
         row_cache: type[RowCache] = RowCache,
         clock: ManualClock | None = None,
+        retention: Retention | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.clock = clock if clock is not None else ManualClock()
         self.committer = ManualCommitter()
         self.background = ManualCommitter()
-        self.place = Place(folder, file_system or checksummed_file_system(), "0.0.test", at, self.clock.monotonic)
+        files = file_system or checksummed_file_system()
+        self.place = Place(folder, files, "0.0.test", at, self.clock.monotonic, retention)
         self.failures: list[tuple[frozenset[bytes], PerdureError]] = []
         self.released = False
         self.store = SqliteStore(

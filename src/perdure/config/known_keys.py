@@ -14,6 +14,8 @@ NAME_CHARS_MAX = 63
 NAME_PATTERN = "[a-z0-9_][a-z0-9_-]*"
 DAY_PATTERN = r"\d{4}-\d{2}-\d{2}"
 PORT_MAX = 65_535
+PAST_DAYS_MAX = 3_650
+PAST_BYTES_MAX = 2**50
 UPLOAD_FORMATS = ("modules", "service-worker")
 LOCAL_PROTOCOLS = ("http", "https")
 
@@ -98,6 +100,15 @@ DEV_KEYS = _table(
     upstream_protocol=not_yet("The protocol that `request.url` shows."),
 )
 
+STORAGE_KEYS = _table(
+    past_days=Key("For how many days an object can go back to what it was.", Number(1, PAST_DAYS_MAX), default="30"),
+    past_bytes=Key(
+        "How much of the past is kept for the objects of one class together, in bytes; of more, the oldest goes first.",
+        Number(0, PAST_BYTES_MAX),
+        default="as much as there is now, or 1 GiB if that is more",
+    ),
+)
+
 _HONOURED = _table(
     name=Key(
         "The Worker's name: lower-case letters, digits, `-` and `_`.",
@@ -130,6 +141,7 @@ _HONOURED = _table(
         "What became of the object classes, in order. Entries are only ever added.", ListOf(Table(MIGRATION_KEYS))
     ),
     dev=Key("What `perdure dev` does if the command line does not say.", Table(DEV_KEYS)),
+    storage=Key("What is kept of the past of objects. No key of Cloudflare's.", Table(STORAGE_KEYS)),
     build=Key("The old way to name the main module.", Table(BUILD_KEYS)),
 )
 

@@ -21,6 +21,7 @@ from perdure.config.problem import Findings, Problem, Severity
 from perdure.config.project import Project
 from perdure.config.reading import read_document
 from perdure.config.secret_files import SecretPlace, read_required, read_secrets
+from perdure.config.storage_settings import read_retention
 from perdure.config.variables import read_vars
 from perdure.model.errors import ConfigError
 
@@ -73,6 +74,7 @@ def _check(document: Document, place: SecretPlace, given: Mapping[str, str], fin
     migrations = read_migrations(data, findings)
     classes = read_classes(data, migrations, bound, findings)
     dev = read_dev(data, findings)
+    retention = read_retention(data, findings)
     kinds = {**dict.fromkeys(variables, "variable"), **{each.binding.name: "object binding" for each in bound}}
     secrets = read_secrets(place, required, kinds, findings)
     _check_given(given, kinds, findings)
@@ -97,6 +99,7 @@ def _check(document: Document, place: SecretPlace, given: Mapping[str, str], fin
         classes=MappingProxyType(classes),
         migrations=migrations,
         dev=dev,
+        retention=retention,
         warnings=tuple(str(problem) for problem in findings.of(Severity.WARNING)),
         notices=tuple(secrets.notices),
         sources=tuple(secrets.sources),

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from perdure.core.migrations import Migration, StorageKind
+from perdure.core.retention import Retention
 from perdure.model.secret import Secret
 
 DATA_FOLDER = Path(".perdure", "state")
@@ -65,6 +66,8 @@ class Project:
     migrations: tuple[Migration, ...]
     """In the order of the file; `core.migrations.plan` says what they change."""
     dev: DevSettings
+    retention: Retention
+    """What is kept of the past of its objects."""
     warnings: tuple[str, ...]
     """What should be looked at, ready to print: file, line, what, and what to write instead."""
     notices: tuple[str, ...]

@@ -12,6 +12,7 @@ from typing import Any
 
 from perdure.config import Project
 from perdure.core.migrations import Migration
+from perdure.core.retention import Retention
 from perdure.model.errors import WrongValue
 from perdure.workers.class_spec import ClassSpec
 from perdure.workers.loader import Program, load_program
@@ -30,6 +31,8 @@ class Assignment:
     migrations: tuple[Migration, ...] = ()
     config: Path | None = None
     """The configuration; without one, a class that is new is made, and one that is gone keeps its data."""
+    retention: Retention | None = None
+    """What is kept of the past; None: what the folder's stores were last told."""
 
     @property
     def classes(self) -> Collection[str]:
@@ -49,6 +52,7 @@ class Assignment:
             variables=project.env_values,
             migrations=project.migrations,
             config=project.config_file,
+            retention=project.retention,
         )
 
     def with_classes(self, bound: Mapping[str, ClassSpec]) -> "Assignment":

@@ -102,6 +102,7 @@ class Host:
             )
             resources.push_async_callback(folder.close)
             assignment = assign()
+            folder.retention = assignment.retention
             resources.callback(assignment.program.modules.close)
             worker = Worker(
                 assignment.name,

@@ -3,6 +3,8 @@
 See tests/store/test_bounds.py.
 """
 
+from perdure.core.retention import Retention
+
 MIB = 1024 * 1024
 
 # One unit. It must be held in memory whole until it is on disk; Cloudflare's own units end far below.
@@ -51,9 +53,9 @@ APPLY_IDLE_S = 0.05
 # for a slice to be worth its commit, and leaves room for the last step, the commit itself and a busy machine.
 SLICE_S = 0.0025
 
-# How long the past of objects is kept, as Cloudflare keeps it, and how much of it in one store: as much as there is live, and
-# this much in any case.
-UNDO_AGE_MS = 30 * 24 * 3_600 * 1_000
+# How long the past of objects is kept, and how much of it in one store: as much as there is live, and this much in any case.
+# A store may have been told otherwise.
+UNDO_AGE_MS = Retention().age_ms
 UNDO_BYTES_MIN = 1_024 * MIB
 
 # Two stretches of the past are merged in one step, which holds the writer: not if the newer one has more rows or pages than

@@ -9,11 +9,13 @@ import ctypes
 import os
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from perdure.core.clock import Cancellable, Clock
 from perdure.core.migrations import MigrationPlan
+from perdure.core.retention import Retention
 from perdure.model.errors import ForkedChild, PerdureError, StoreBroken
 from perdure.store.bounds import IDLE_CLOSE_S, LOCK_TIMEOUT_S, OPEN_STORES_MAX
 from perdure.store.catalog import Catalog, NamespaceRow
@@ -51,6 +53,8 @@ class DataFolder:
         self._committer = committer
         self._background = background
         self._lock_timeout_s = lock_timeout_s
+        self.retention: Retention | None = None
+        """What stores that are opened from now on keep of the past; None: what they were last told."""
         self._stores: dict[str, asyncio.Future[SqliteStore]] = {}
         self._seen: dict[str, tuple[tuple[int, int], float]] = {}
         """Of each open store: its activity when last looked at, and since when it has been that."""
@@ -157,7 +161,7 @@ class DataFolder:
         folder = self._folders.of_store(namespace_id)
         lock = await FolderLock.acquire(folder, clock=self._clock, timeout_s=self._lock_timeout_s)
         try:
-            place = self._place(folder)
+            place = replace(self._place(folder), retention=self.retention)
             files = await run_job(self._committer, partial(open_files, place))
         except BaseException:
             lock.release()

@@ -13,6 +13,7 @@ from pathlib import Path
 import apsw
 
 from perdure.core.layers import Group
+from perdure.core.retention import Retention
 from perdure.model.errors import PerdureError, StoreBroken
 from perdure.store.bounds import (
     BACKGROUND_CACHE_KIB,
@@ -27,6 +28,7 @@ from perdure.store.file_system import make_log_durable
 from perdure.store.log import DamagedLog, LogCodec, first_id, position_of
 from perdure.store.reader import Reader
 from perdure.store.schema import STORE_TABLES, TO_COME, ensure_schema
+from perdure.store.undo_keeping import set_retention
 from perdure.store.writer import Writer
 
 DATABASE = "store.db"
@@ -50,6 +52,8 @@ class Place:
     at: At
     monotonic: Callable[[], float]
     """Seconds, for the length of slices; called on the thread of the job."""
+    retention: Retention | None = None
+    """What the store keeps of the past from now on; None: what it was last told."""
 
     @property
     def database(self) -> Path:
@@ -111,6 +115,8 @@ def _opened(place: Place, *, woken: bool, unconfirmed_after: int | None = None) 
         if unconfirmed_after is not None:
             _forget_unconfirmed(connection, unconfirmed_after, at)
         recover(writer)
+        if place.retention is not None:
+            set_retention(connection, place.retention)
         if not woken:
             _sweep_unfinished(connection, at)
         if unconfirmed_after is not None:

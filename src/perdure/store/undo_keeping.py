@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 
 from perdure.core.page_change import PAGE_BYTES, merged_change
+from perdure.core.retention import Retention
 from perdure.core.undo_place import end_of
 from perdure.core.undo_thinning import MINUTES_MS, WHOLE_MS, Span, may_merge, merged
 from perdure.store.bounds import STEP_PAGES, STEP_ROWS, UNDO_AGE_MS, UNDO_BYTES_MIN, UNDO_MERGE_ROWS_MAX
@@ -78,7 +79,16 @@ _TOTAL = "SELECT (SELECT coalesce(sum(bytes), 0) FROM undo_size) + (SELECT coale
 _RELEASE = "INSERT OR IGNORE INTO retired SELECT generation FROM kept WHERE place <= ?"
 _RELEASED = "DELETE FROM kept WHERE place <= ?"
 
+_FORGET_META = "DELETE FROM meta WHERE key = ?"
+
 _Mark = tuple[bytes, Span, list[int]]
+
+
+def set_retention(connection: apsw.Connection, retention: Retention) -> None:
+    """What passes over the past keep from now on, whoever makes them: a command that opens the store knows no project."""
+    for key, value in (("undo_age_ms", retention.age_ms), ("undo_bytes_max", retention.bytes_max)):
+        if connection.execute(_META, (key,)).get != value:
+            connection.execute(*(_FORGET_META, (key,)) if value is None else (_SET_META, (key, value)))
 
 
 class UndoKeeping:
@@ -87,6 +97,8 @@ class UndoKeeping:
     def __init__(self, connection: apsw.Connection, now_ms: int) -> None:
         self._connection = connection
         self._now_ms = now_ms
+        age_ms = connection.execute(_META, ("undo_age_ms",)).get
+        self._age_ms = UNDO_AGE_MS if age_ms is None else age_ms
 
     def steps(self) -> Iterator[None]:
         """Does the work; every yield is a place to commit and go on later."""
@@ -144,6 +156,9 @@ class UndoKeeping:
         self._connection.execute(_KEPT_SIZE, (size, generation))
 
     def _bytes_max(self, undo_bytes: int) -> int:
+        told: int | None = self._connection.execute(_META, ("undo_bytes_max",)).get
+        if told is not None:
+            return told
         pages: int = self._connection.pragma("page_count") - self._connection.pragma("freelist_count")
         page_bytes: int = self._connection.pragma("page_size")
         return max(UNDO_BYTES_MIN, pages * page_bytes - undo_bytes)
@@ -154,11 +169,11 @@ class UndoKeeping:
         while found := self._all(_OLDEST, self._applied):
             object, span, generations = _mark(found[0])
             # An object that never starts again must not hold on to the past of all others for ever.
-            waited = span.time_ms < self._now_ms - 2 * UNDO_AGE_MS
+            waited = span.time_ms < self._now_ms - 2 * self._age_ms
             protected = self._connection.execute(_PROTECTED).get
             if protected is not None and span.until > protected and not waited:
                 return
-            if span.time_ms >= self._now_ms - UNDO_AGE_MS:
+            if span.time_ms >= self._now_ms - self._age_ms:
                 total = self._all(_TOTAL)[0][0]
                 if total <= self._bytes_max(total):
                     return
