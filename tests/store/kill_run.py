@@ -19,7 +19,7 @@ import apsw
 from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.migrations import MigrationPlan
 from perdure.core.page_change import PAGE_BYTES, page_change
-from perdure.store import undo_keeping, undo_reading, upkeep
+from perdure.store import sweeping, undo_keeping, undo_reading
 from perdure.store.committer import CommitterPool
 from perdure.store.crash_point import CrashPoint
 from perdure.store.data_folder import DataFolder
@@ -193,7 +193,7 @@ def in_child(work: Callable[[], None]) -> int:
 
 def main(folder: Path) -> None:
     undo_reading.RESTORE_SLICE_BYTES = 1
-    upkeep.UNDO_PASS_MS = 0
+    sweeping.UNDO_PASS_MS = 0
     for point in CrashPoint:
         (folder / point.name).mkdir()
         pid = in_child(lambda point=point: asyncio.run(scenario(folder / point.name, KillAt(point))))

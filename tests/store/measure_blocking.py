@@ -134,7 +134,7 @@ async def large_units(load: Load, _seconds: float) -> None:
 
 async def sweep(load: Load, _seconds: float) -> None:
     undo_keeping.UNDO_AGE_MS = -1_000  # else nothing is swept for 30 days
-    load.store._upkeep._next_pass_ms = 0
+    load.store._upkeep.sweeping._next_pass_ms = 0
     for number in range(OBJECTS, OBJECTS + 10):
         object = number.to_bytes(32, "big")
         generation = load.generations.pop(object)

@@ -8,7 +8,7 @@ from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.layers import Layers
 from perdure.core.row_cache import RowCache
 from perdure.model.errors import StorageBroken, StoreBroken, WrongThread
-from perdure.store import sqlite_store, upkeep
+from perdure.store import checkpoints, sqlite_store, upkeep
 from tests.store.world import World
 
 A, B = b"a" * 32, b"b" * 32
@@ -128,7 +128,7 @@ def test_rows_of_a_generation_that_the_same_batch_retires_are_never_written(worl
 
 
 def test_a_checkpoint_runs_when_the_log_of_the_database_is_long(world, monkeypatch):
-    monkeypatch.setattr(upkeep, "CHECKPOINT_PAGES_MIN", 20)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_PAGES_MIN", 20)
     for n in range(60):
         world.put(A, 1, **{f"k{n}": bytes(4_000)})
         world.settle()
@@ -137,8 +137,8 @@ def test_a_checkpoint_runs_when_the_log_of_the_database_is_long(world, monkeypat
 
 
 def test_a_log_that_checkpoints_cannot_catch_up_with_is_checkpointed_while_the_writer_holds_still(world, monkeypatch):
-    monkeypatch.setattr(upkeep, "CHECKPOINT_PAGES_MIN", 20)
-    monkeypatch.setattr(upkeep, "WAL_PAGES_MAX", 50)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_PAGES_MIN", 20)
+    monkeypatch.setattr(checkpoints, "WAL_PAGES_MAX", 50)
     for n in range(200):
         world.put(A, 1, **{f"k{n}": bytes(4_000)})
         while world.clock.turn() or world.committer.run():

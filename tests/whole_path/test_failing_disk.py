@@ -16,7 +16,7 @@ import pytest
 
 from perdure.host.host import Host
 from perdure.model.errors import PerdureError, StorageBroken, StorageFull
-from perdure.store import upkeep
+from perdure.store import checkpoints, upkeep
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
 from tests.whole_path.lives import PROJECT
 
@@ -80,7 +80,7 @@ def test_a_write_that_fails_is_told_to_its_client_and_to_nobody_else(
 ):
     # Groups are all that is written: a fault that meets apply is told to nobody, for nothing is lost by it, and a checkpoint
     # would begin the write-ahead log anew, so that its shared memory has no need to grow.
-    monkeypatch.setattr(upkeep, "CHECKPOINT_PAGES_MIN", 1_000_000)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_PAGES_MIN", 1_000_000)
     monkeypatch.setattr(upkeep, "APPLY_BYTES_MIN", 1_000_000_000)
     monkeypatch.setattr(upkeep, "APPLY_IDLE_S", 60.0)
     (tmp_path / "before").mkdir()

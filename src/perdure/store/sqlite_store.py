@@ -307,14 +307,14 @@ class SqliteStore:
         if place is None:
             return 0  # the group that asked for it has failed
         read = self._read_past
-        self._upkeep.restores += 1
+        self._upkeep.sweeping.restores += 1
         try:
             return await Restore(self, object, place, clock=self._clock, at=self._place.at, read=read).run()
         finally:
-            self._upkeep.restores -= 1
+            self._upkeep.sweeping.restores -= 1
 
     def place_kept(self, place: int) -> bool:
-        return self._upkeep.undo_from <= place <= end_of(self._layers.next_position)
+        return self._upkeep.sweeping.undo_from <= place <= end_of(self._layers.next_position)
 
     async def place_at(self, object: bytes, time_ms: int) -> int | None:
         await self._all_applied()

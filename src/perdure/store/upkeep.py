@@ -11,8 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-import apsw
-
 from perdure.core.clock import Clock
 from perdure.core.layers import Group, Layers
 from perdure.core.waiting import Release
@@ -23,21 +21,20 @@ from perdure.store.bounds import (
     APPLY_IDLE_S,
     BATCH_BYTES_MAX,
     BATCH_GROUPS_MAX,
-    CHECKPOINT_PAGES_MIN,
     LAYERS_BYTES_MAX,
     LEAVE_ROWS_MAX,
     RETRY_S_MAX,
     RETRY_S_MIN,
     SLICE_S,
-    UNDO_PASS_MS,
-    WAL_PAGES_MAX,
 )
+from perdure.store.checkpoints import Checkpoints
 from perdure.store.committer import Committer, Lane, run_job
 from perdure.store.connections import Connections, close_checkpointed, close_in_trouble
 from perdure.store.crash_point import CrashPoint
 from perdure.store.files import Files, Place, open_files, reopen_files
 from perdure.store.interface import StoreCounters
 from perdure.store.reader import Reader
+from perdure.store.sweeping import Sweeping, Swept
 from perdure.store.timers import Timers
 from perdure.store.trouble import Trouble, failed_commit, store_off, trouble_of
 from perdure.store.writer import Writer
@@ -74,6 +71,7 @@ class Upkeep:
         self.counters = StoreCounters()
         self.reopening = False
         self.connections = Connections(place, files)
+        self.sweeping = Sweeping(files, clock)
         self._reports = reports
         self._layers = layers
         self._place = place
@@ -82,14 +80,7 @@ class Upkeep:
         self._committer = committer
         self._lane = Lane(background)
         self._turns = WriterTurns(apply_bytes_min=APPLY_BYTES_MIN, layers_bytes_max=LAYERS_BYTES_MAX, slice_s=SLICE_S)
-        self._retired = files.retired
-        self.undo_from = files.undo_from
-        """The place before which nobody can go back."""
-        self._forgetting = False
-        """A pass over the past is due, or under way."""
-        self.restores = 0
-        """Objects that go back right now: meanwhile the past stays as it is."""
-        self._next_pass_ms = clock.now_ms() + UNDO_PASS_MS
+        self._checkpoints = Checkpoints(self.connections, self._lane, place.at, self.counters)
         self._applied_position = files.position
         self._hurried: list[tuple[int, Release]] = []
         """Who waits until a position is applied."""
@@ -107,8 +98,6 @@ class Upkeep:
         self._apply_waits = False
         self._apply_damage: BaseException | None = None
         self._trouble: BaseException | None = None
-        self._backfilled = 0
-        self._whole_tried = 0
         self._closing = False
         self._when_drained: Callable[[], None] | None = None
 
@@ -140,7 +129,7 @@ class Upkeep:
                 self._open()
             else:
                 self._nothing_to_do()
-        elif writer.wal_pages >= WAL_PAGES_MAX and self._wal_wants_checkpoint(writer):
+        elif self._checkpoints.must_be_whole(writer):
             self._checkpoint(whole=True)
         elif turn is Turn.GROUP:
             self._commit(writer)
@@ -152,13 +141,13 @@ class Upkeep:
             self._nothing_to_do()
 
     def _next_turn(self, writer: Writer | None) -> Turn:
-        layers = self._layers
+        layers, sweeping = self._layers, self.sweeping
         apply_stands = self._apply_waits or self._apply_damage is not None or layers.leaving
         return self._turns.next(
             group=layers.wants_group and (layers.gathering_bytes > 0 or not (self._fence_waits or self._closing)),
             apply_bytes=0 if apply_stands else layers.durable_bytes,
             applying=writer is not None and writer.applying is not None,
-            sweep=self._retired is not None or (self._forgetting and not (self._closing or self.restores)),
+            sweep=sweeping.retired is not None or (sweeping.forgetting and not (self._closing or sweeping.restores)),
             quiet=self._quiet or self._closing or bool(self._hurried),
         )
 
@@ -270,8 +259,7 @@ class Upkeep:
             self.counters.rows_applied += rows
             self._apply_failures = 0
             if position is not None:
-                self._retired = retired
-                self._forgetting |= self._clock.now_ms() >= self._next_pass_ms
+                self.sweeping.applied(retired)
                 self._at(CrashPoint.BEFORE_LAYER_REMOVAL)
                 self._layers.applied(position)
                 self._let_leave()
@@ -327,49 +315,15 @@ class Upkeep:
         self._go_on()
 
     def _sweep(self, writer: Writer) -> None:
-        generation = self._retired
-        if generation is None:
-            self._forget(writer)
-            return
+        self._submit(Turn.SWEEP, self.sweeping.slice(writer), self._swept)
 
-        def job() -> tuple[int, int | None]:
-            finished, rows = writer.sweep_slice(generation)
-            return rows, writer.retired() if finished else generation
-
-        self._submit(Turn.SWEEP, job, self._swept)
-
-    def _swept(self, result: tuple[int, int | None] | BaseException) -> None:
+    def _swept(self, result: Swept | BaseException) -> None:
         if isinstance(result, BaseException):
-            # Nobody reads these rows: they can wait for the next start.
-            self._retired = None
-            if trouble_of(result) is Trouble.IO:
-                self._trouble = result
+            self.sweeping.failed()
+            self._look_into(result)
         else:
-            rows, self._retired = result
-            self.counters.rows_swept += rows
-        self._go_on()
-        self._after_writing()
-
-    def _forget(self, writer: Writer) -> None:
-        now_ms = self._clock.now_ms()
-
-        def job() -> tuple[bool, int, int | None]:
-            finished, undo_from = writer.forget_slice(now_ms)
-            return finished, undo_from, writer.retired()
-
-        self._submit(Turn.SWEEP, job, self._forgot)
-
-    def _forgot(self, result: tuple[bool, int, int | None] | BaseException) -> None:
-        finished = True
-        if isinstance(result, BaseException):
-            # The past can wait for the next pass.
-            if trouble_of(result) is Trouble.IO:
-                self._trouble = result
-        else:
-            finished, self.undo_from, self._retired = result
-        if finished:
-            self._forgetting = False
-            self._next_pass_ms = self._clock.now_ms() + UNDO_PASS_MS
+            self.sweeping.swept(result)
+            self.counters.rows_swept += result.rows
         self._go_on()
         self._after_writing()
 
@@ -378,9 +332,7 @@ class Upkeep:
         writer = self.connections.writer
         if writer is None or self._halted:
             return
-        if writer.wal_pages < self._backfilled:
-            self._backfilled = self._whole_tried = 0  # The log began anew.
-        if writer.wal_pages - self._backfilled >= CHECKPOINT_PAGES_MIN and not self._lane.busy:
+        if self._checkpoints.is_worth_it(writer):
             self._checkpoint(whole=False)
         if self._layers.durable_bytes and self._quiet_passed not in self._timers and not self._closing:
             self._touched = False
@@ -394,39 +346,23 @@ class Upkeep:
             self._quiet = True
             self._go_on()
 
-    # Checkpoints
-
-    def _wal_wants_checkpoint(self, writer: Writer) -> bool:
-        """It is too long, so checkpoints cannot catch up with the writer: one must finish while it holds still."""
-        return writer.wal_pages - self._whole_tried >= CHECKPOINT_PAGES_MIN and not self._lane.busy
-
     def _checkpoint(self, *, whole: bool) -> None:
-        if whole:
-            self._busy = True
-            self._whole_tried = self.connections.writer.wal_pages if self.connections.writer is not None else 0
+        self._busy = self._busy or whole
+        self._checkpoints.make(partial(self._checkpointed, whole), whole=whole)
 
-        def job() -> tuple[int, int]:
-            self._at(CrashPoint.BEFORE_CHECKPOINT)
-            pages = self.connections.background_tables().connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._at(CrashPoint.AFTER_CHECKPOINT)
-            return pages
-
-        self._lane.submit(job, partial(self._checkpointed, whole))
-
-    def _checkpointed(self, whole: bool, result: tuple[int, int] | BaseException) -> None:
+    def _checkpointed(self, whole: bool, error: BaseException | None) -> None:
         if whole:
             self._busy = False
-        if isinstance(result, BaseException):
-            # Nothing is lost, the log is still there; but a disk that cannot sync is looked into.
-            self._backfilled = self.connections.writer.wal_pages if self.connections.writer is not None else 0
-            if trouble_of(result) is Trouble.IO:
-                self._trouble = result
-        else:
-            self.counters.checkpoints += 1
-            self._backfilled = result[1]
+        if error is not None:
+            self._look_into(error)
         self._go_on()
 
     # Trouble
+
+    def _look_into(self, error: BaseException) -> None:
+        """Of work that can wait: nothing is lost, but a disk that fails is no place to write to."""
+        if trouble_of(error) is Trouble.IO:
+            self._trouble = error
 
     def _reopen(self, error: BaseException) -> None:
         """Closes everything, opens it on new descriptors and looks what is there; off if that fails."""
@@ -497,9 +433,8 @@ class Upkeep:
 
     def _take(self, files: Files) -> None:
         self.connections.adopt(files)
-        self._retired = files.retired
-        self.undo_from = files.undo_from
-        self._backfilled = self._whole_tried = 0
+        self.sweeping.adopt(files)
+        self._checkpoints.begin_anew()
 
     @property
     def resting(self) -> bool:
@@ -508,15 +443,21 @@ class Upkeep:
     def rest(self) -> None:
         """Closes the connections if nothing is going on."""
         layers = self._layers
-        idle = not (self._busy or self._halted or self._lane.busy or self._awake or self._forgetting)
-        if idle and not layers.size_bytes and not layers.fence_due and self._retired is None and self._trouble is None:
+        idle = not (self._busy or self._halted or self._lane.busy or self._awake or self.sweeping.forgetting)
+        if (
+            idle
+            and not layers.size_bytes
+            and not layers.fence_due
+            and self.sweeping.retired is None
+            and self._trouble is None
+        ):
             self._busy = True
             self._committer.submit(partial(close_checkpointed, self.connections.take_all(), self._place), self._rested)
 
     def _rested(self, result: BaseException | None) -> None:
         self._busy = False
-        if isinstance(result, BaseException) and trouble_of(result) is Trouble.IO:
-            self._trouble = result
+        if isinstance(result, BaseException):
+            self._look_into(result)
         self._go_on()
 
     async def close(self) -> None:
