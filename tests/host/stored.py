@@ -3,14 +3,17 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import perdure
+from perdure.host.control_client import FolderAccess
 from perdure.host.export import export_object
-from perdure.host.import_object import import_into
+from perdure.host.inspection_request import ImportFile, Request
 from perdure.host.stored_object import stored_class
+
+Scenario = Callable[[Any], Awaitable[Any]]
 
 
 class Box(perdure.DurableObject):
@@ -19,7 +22,8 @@ class Box(perdure.DurableObject):
     async def run(self, what: str) -> Any:
         scope = {"storage": self.ctx.storage, "kv": self.ctx.storage.kv, "sql": self.ctx.storage.sql}
         exec(what, scope)
-        return scope.get("result")
+        result = scope.get("result")
+        return await result if isinstance(result, Awaitable) else result
 
 
 class Other(Box):
@@ -42,8 +46,17 @@ def exported(folder: Path, name: str, file: Path, *, force: bool = True) -> Path
     return file
 
 
-def imported(folder: Path, name: str, file: Path, *, replace: bool = False) -> None:
-    asyncio.run(import_into(folder, "Box", name, file, replace=replace))
+async def asked(folder: Path, request: Request) -> dict[str, Any]:
+    """What whoever has the folder answers, or, if nobody has, what is found in it."""
+    access = await FolderAccess.open(folder)
+    try:
+        return await access.ask(request)
+    finally:
+        await access.close()
+
+
+def imported(folder: Path, name: str, file: Path, *, replace: bool = False) -> dict[str, Any]:
+    return asyncio.run(asked(folder, ImportFile("Box", name, str(file), replace)))
 
 
 def dump(file: Path) -> list[str]:
@@ -92,3 +105,29 @@ def random_steps(seed: int) -> str:
         lines += ["sql.exec('CREATE INDEX by_b ON plain(b)')", "sql.exec('CREATE VIEW v AS SELECT a FROM plain')"]
         lines += ["sql.exec('DELETE FROM plain WHERE rowid % 3 = 0')"]
     return "\n".join([*lines, "kv.put('last', 1)"])
+
+
+def box(runtime: Any, name: str = "one") -> Any:
+    return runtime.env.Box.get_by_name(name)
+
+
+def with_folder(who: str, folder: Path, prepare: Scenario, then: Callable[[Any], Awaitable[None]]) -> None:
+    """Runs `prepare` with a runtime, then `then`: with it while it serves, or with None once nobody has the folder."""
+
+    async def run() -> None:
+        async with perdure.open(folder, objects=[Box, Other]) as runtime:
+            await prepare(runtime)
+            if who == "served":
+                await then(runtime)
+        if who == "alone":
+            await then(None)
+
+    asyncio.run(run())
+
+
+async def run_in(folder: Path, runtime: Any, name: str, what: str) -> Any:
+    """The same, of an object of a folder that is served by this runtime, or, if it is None, by nobody."""
+    if runtime is not None:
+        return await box(runtime, name).run(what)
+    async with perdure.open(folder, objects=[Box, Other]) as opened:
+        return await box(opened, name).run(what)

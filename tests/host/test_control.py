@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,11 +200,11 @@ def test_a_close_lets_what_was_asked_before_be_answered(tmp_path, monkeypatch):
     async def scenario():
         received = asyncio.Event()
 
-        async def answer(self: Inspection, request: Request) -> object:
+        async def answer(self: Inspection, request: Request, *progress: Any) -> object:
             received.set()
             while (tmp_path / SOCKET).exists():  # until it is being closed
                 await asyncio.sleep(0)
-            return await answer_of_inspection(self, request)
+            return await answer_of_inspection(self, request, *progress)
 
         answer_of_inspection = Inspection.answer
         monkeypatch.setattr(Inspection, "answer", answer)

@@ -1,23 +1,25 @@
 """Until the last entry of an import the object is what it was, wherever it is cut off; then it is what the file holds."""
 
-import asyncio
+import shutil
 import sqlite3
 
 import pytest
 
-import perdure
 from perdure.core.entry import Alarm, AlarmChange, Entry
 from perdure.core.key_range import KeyRange
-from perdure.host import import_object as module
-from perdure.host.import_object import import_object
-from perdure.model.errors import DataFolderLocked, WrongValue
+from perdure.host import contents
+from perdure.host.contents import make_object
+from perdure.host.import_object import contents_of_file
+from perdure.host.inspection_place import Place
+from perdure.model.errors import WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.model.value import encode
 from perdure.store import upkeep
 from perdure.store.bounds import UNDO_PASS_MS
+from perdure.store.catalog import NamespaceRow
 from perdure.store.crash_point import CrashPoint
 from perdure.store.undo_keeping import UndoKeeping
-from tests.host.stored import Box, exported, imported, keys_of, work
+from tests.host.stored import exported, imported, keys_of, work
 from tests.store.world import CrashAt, Crashed, World
 
 ID = ObjectId.of_raw(b"a" * 32, "room")
@@ -36,7 +38,7 @@ POINTS = [
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SLICE_BYTES", 20_000)
+    monkeypatch.setattr(contents, "SLICE_BYTES", 20_000)
     path = tmp_path / "new.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE _perdure_kv(key TEXT PRIMARY KEY, value BLOB, json TEXT)")
@@ -48,8 +50,19 @@ def file(tmp_path, monkeypatch):
     return path
 
 
-def importing(world, file, tmp_path, *, replace=True, scratch="scratch", **more):
-    return import_object(world.store, ID, file, scratch=tmp_path / scratch, replace=replace, clock=world.clock, **more)
+async def importing(world, file, tmp_path, *, replace=True, scratch="scratch", **more):
+    folder = tmp_path / scratch
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    place = Place(NamespaceRow("n", "w", "Room", "key", 0), world.store, None)
+    contents = contents_of_file(file, folder)
+    return await make_object(
+        place, ID, contents, what="import", replace=replace, clock=world.clock, elsewhere=at_once, **more
+    )
+
+
+async def at_once(function, *arguments):
+    return function(*arguments)
 
 
 def rows_of(world) -> dict[str, bytes]:
@@ -88,7 +101,6 @@ def test_an_import_that_is_cut_off_leaves_the_object_whole_and_its_rows_to_be_sw
     world.run(importing(world, file, tmp_path, scratch="another"))
     assert rows_of(world) == NEW
     world.close()
-    assert not (tmp_path / "another").exists()
 
 
 @pytest.mark.parametrize("apply_bytes_min", [1, 60_000, 1_000_000_000])
@@ -185,15 +197,6 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, content):
         imported(tmp_path / "data", "one", tmp_path / "no.db", replace=True)
 
     assert keys_of(exported(tmp_path / "data", "one", tmp_path / "one.db")) == [("a", encode(1, path=""))]
-
-
-def test_a_folder_that_is_served_is_refused(tmp_path, file):
-    async def scenario():
-        async with perdure.open(tmp_path / "data", objects=[Box]):
-            with pytest.raises(DataFolderLocked):
-                await module.import_into(tmp_path / "data", "Box", "one", file, replace=False)
-
-    asyncio.run(scenario())
 
 
 def test_a_pass_over_the_past_amid_an_import_takes_nothing_of_it(tmp_path, file, monkeypatch):

@@ -1,16 +1,15 @@
 """`perdure alarms`: which alarms are to come, which were given up, and what to do with one. See
 tests/cli/test_alarms_command.py."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from perdure.cli.command_group import command_group
 from perdure.cli.config_option import ConfigFile
-from perdure.cli.console import Console, tune_streams
-from perdure.cli.data_question import AsJson, ClassName, DataFolderOption, ObjectName, answered
-from perdure.cli.table import printable, table
+from perdure.cli.console import Console
+from perdure.cli.data_question import Answer, AsJson, ClassName, DataFolderOption, ObjectName, ask_and_say, whose
+from perdure.cli.table import table
 from perdure.host.inspection_request import LISTED_MAX, DropAlarm, ListAlarms, RetryAlarm
 
 EXAMPLES = """
@@ -41,22 +40,19 @@ def list_alarms(
     as_json: AsJson = False,
 ) -> None:
     """List the alarms that are to come: when the object asked for it, and when it is tried next, later after a failure."""
-    tune_streams()
-    request = ListAlarms(dead, limit)
-    answer = answered(lambda access: access.ask(request), data=data, config=config, as_json=as_json)
-    console = Console()
-    if as_json:
-        console.line(json.dumps(answer))
-        return
-    found: list[dict[str, Any]] = answer["alarms"]
-    if not found:
-        console.line("No alarms were given up" if dead else "No alarms")
-        return
-    fields = GIVEN_UP if dead else PENDING
-    for line in table(fields, ([each[field] for field in fields] for each in found)):
-        console.line(line)
-    if answer["more"]:
-        console.line("There are more: --limit")
+
+    def say(console: Console, answer: Answer) -> None:
+        found: list[dict[str, Any]] = answer["alarms"]
+        if not found:
+            console.line("No alarms were given up" if dead else "No alarms")
+            return
+        fields = GIVEN_UP if dead else PENDING
+        for line in table(fields, ([each[field] for field in fields] for each in found)):
+            console.line(line)
+        if answer["more"]:
+            console.line("There are more: --limit")
+
+    ask_and_say(ListAlarms(dead, limit), say, data=data, config=config, as_json=as_json)
 
 
 @alarms.command(name="retry", epilog="Example:\n\n    perdure alarms retry Room lobby --dead")
@@ -69,10 +65,11 @@ def retry_alarm(
     as_json: AsJson = False,
 ) -> None:
     """Try an alarm that has failed again now: at once where its Worker runs, else as soon as it does."""
-    tune_streams()
-    request = RetryAlarm(class_name, object, dead)
-    answer = answered(lambda access: access.ask(request), data=data, config=config, as_json=as_json)
-    _say(answer, f"the alarm of {answer['alarm']} is due now", as_json)
+
+    def say(console: Console, answer: Answer) -> None:
+        console.line(f"{whose(answer)}: the alarm of {answer['alarm']} is due now")
+
+    ask_and_say(RetryAlarm(class_name, object, dead), say, data=data, config=config, as_json=as_json)
 
 
 @alarms.command(name="drop", epilog="Example:\n\n    perdure alarms drop Room lobby")
@@ -85,13 +82,9 @@ def drop_alarm(
     as_json: AsJson = False,
 ) -> None:
     """Delete an object's alarm, or with --dead forget all of it that were given up."""
-    tune_streams()
-    request = DropAlarm(class_name, object, dead)
-    answer = answered(lambda access: access.ask(request), data=data, config=config, as_json=as_json)
-    count = answer["dropped"]
-    _say(answer, f"{count} alarm{'' if count == 1 else 's'} dropped", as_json)
 
+    def say(console: Console, answer: Answer) -> None:
+        count = answer["dropped"]
+        console.line(f"{whose(answer)}: {count} alarm{'' if count == 1 else 's'} dropped")
 
-def _say(answer: dict[str, Any], text: str, as_json: bool) -> None:
-    whose = f"{answer['class']}/{printable(answer['name'] or answer['id'])}"
-    Console().line(json.dumps(answer) if as_json else f"{whose}: {text}")
+    ask_and_say(DropAlarm(class_name, object, dead), say, data=data, config=config, as_json=as_json)

@@ -1,4 +1,4 @@
-"""How commands that work on a whole folder say how far they are, and end when they cannot go on.
+"""How commands that work on a data folder find it, say how far they are, and end when they cannot go on.
 
 Must stay true: progress goes to a terminal's stderr and nowhere else; with `--json` stdout is exactly one object. See
 tests/cli/test_backup.py.

@@ -1,23 +1,23 @@
-"""What commands that look into a data folder share: which folder, how it is asked, and how a refusal ends them.
+"""What commands that ask a data folder share: which folder, how it is asked, and how the answer is said.
 
 Must stay true: a folder that a process has open is asked through it, so that what was acknowledged is seen; with `--json`
 stdout is exactly one object. See tests/cli/test_objects.py.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from perdure.cli.backup_work import data_folder, progress_bar, refused_in_words
 from perdure.cli.console import Console
-from perdure.cli.exit_code import ExitCode
-from perdure.cli.refusal import refuse
-from perdure.config import load_project
-from perdure.config.project import DATA_FOLDER
+from perdure.cli.table import printable
 from perdure.host.control_client import FolderAccess
-from perdure.model.errors import ConfigError, PerdureError, StoreBroken
+from perdure.host.inspection_request import Request
 
 T = TypeVar("T")
 
@@ -34,11 +34,11 @@ Like = Annotated[
 ]
 
 Question = Callable[[FolderAccess], Awaitable[T]]
+Answer = dict[str, Any]
 
 
 def answered(question: Question[T], *, data: Path | None, config: Path | None, as_json: bool) -> T:
     """What `question` gives. Raises typer.Exit, having said why, if there is no answer."""
-    console = Console()
 
     async def ask(folder: Path) -> T:
         access = await FolderAccess.open(folder)
@@ -47,19 +47,38 @@ def answered(question: Question[T], *, data: Path | None, config: Path | None, a
         finally:
             await access.close()
 
-    try:
-        return asyncio.run(ask(load_project(config).root / DATA_FOLDER if data is None else data))
-    except ConfigError as error:
-        raise typer.Exit(refuse(error, console, as_json=as_json, code=ExitCode.CONFIG)) from error
-    except PerdureError as error:
-        raise typer.Exit(refuse(error, console, as_json=as_json, code=ExitCode.ERROR)) from error
-    except OSError as error:
-        broken = StoreBroken(
-            what="the data folder cannot be opened",
-            where=error.filename or "",
-            why=error.strerror or str(error),
-            next_step="run the command as the user whose data it is",
-        )
-        raise typer.Exit(refuse(broken, console, as_json=as_json, code=ExitCode.ERROR)) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    with refused_in_words(as_json=as_json):
+        return asyncio.run(ask(data_folder(data, config)))
+
+
+def ask_and_say(
+    request: Request,
+    say: Callable[[Console, Answer], None],
+    *,
+    data: Path | None,
+    config: Path | None,
+    as_json: bool,
+    takes_long: str | None = None,
+    in_json: Callable[[Answer], Answer] = lambda answer: answer,
+) -> None:
+    """Asks, and says the answer: as one JSON object, of what `in_json` gives, or as `say` does for people.
+
+    takes_long: what is shown on a terminal beside how far it is.
+    """
+    with ExitStack() as shown:
+        progress = nothing if takes_long is None else shown.enter_context(progress_bar(takes_long))
+        answer = answered(lambda access: access.ask(request, progress), data=data, config=config, as_json=as_json)
+    console = Console()
+    if as_json:
+        console.line(json.dumps(in_json(answer)))
+    else:
+        say(console, answer)
+
+
+def nothing(done: int, total: int) -> None:
+    """Progress that nobody is shown."""
+
+
+def whose(answer: Answer) -> str:
+    """The object that an answer is about, for people."""
+    return f"{answer['class']}/{printable(answer['name'] or answer['id'])}"

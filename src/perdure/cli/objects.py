@@ -1,15 +1,14 @@
 """`perdure objects`: which objects a data folder has, what is in them, and SQL over one. See tests/cli/test_objects.py."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
+from perdure.cli import export, object_past
 from perdure.cli.command_group import command_group
 from perdure.cli.config_option import ConfigFile
-from perdure.cli.console import Console, tune_streams
-from perdure.cli.data_question import AsJson, ClassName, DataFolderOption, Like, ObjectName, answered
-from perdure.cli.export import add_to
+from perdure.cli.console import Console
+from perdure.cli.data_question import Answer, AsJson, ClassName, DataFolderOption, Like, ObjectName, ask_and_say, whose
 from perdure.cli.table import csv_text, in_json, printable, table
 from perdure.host.inspection_request import LISTED_MAX, DeleteObject, ListObjects, RunSql, ShowObject
 
@@ -25,6 +24,12 @@ Examples:
     perdure objects sql Room lobby 'select * from said'   what is in a table of it
 
     perdure objects delete Room lobby                     all that it stored; says how to get it back
+
+    perdure objects restore Room lobby --at 2026-12-01T09:30Z    what it was then
+
+    perdure objects fork Room lobby copy                  another one that holds the same
+
+    perdure objects export --all rooms                    a file for each object
 """
 FIELDS = ("class", "name", "id", "created", "last_written", "bytes", "alarm", "sockets", "state")
 
@@ -46,13 +51,10 @@ def list_objects(
     as_json: AsJson = False,
 ) -> None:
     """List the objects that have stored something: by class, then by name, those without a name by id. Wakes none."""
-    tune_streams()
-    request = ListObjects(class_name, like, limit, after)
-    answer = answered(lambda access: access.ask(request), data=data, config=config, as_json=as_json)
-    console = Console()
-    if as_json:
-        console.line(json.dumps(answer))
-        return
+    ask_and_say(ListObjects(class_name, like, limit, after), _say_list, data=data, config=config, as_json=as_json)
+
+
+def _say_list(console: Console, answer: Answer) -> None:
     found: list[dict[str, Any]] = answer["objects"]
     if not found:
         console.line("No objects")
@@ -72,13 +74,10 @@ def show_object(
     as_json: AsJson = False,
 ) -> None:
     """Show one object: its keys with the bytes that each takes, its tables with their rows. Does not wake it."""
-    tune_streams()
-    request = ShowObject(class_name, object)
-    answer = answered(lambda access: access.ask(request), data=data, config=config, as_json=as_json)
-    console = Console()
-    if as_json:
-        console.line(json.dumps(answer))
-        return
+    ask_and_say(ShowObject(class_name, object), _say_object, data=data, config=config, as_json=as_json)
+
+
+def _say_object(console: Console, answer: Answer) -> None:
     for field in FIELDS:
         if answer[field] is not None:
             console.line(f"{field:<12}  {printable(str(answer[field]))}")
@@ -109,24 +108,26 @@ def run_sql(
 
     A write is one unit of the object, through its gate if it is in memory. Beside running objects a statement may take 1 s.
     """
-    tune_streams()
     if as_csv and as_json:
         raise typer.BadParameter("it is either --csv or --json", param_hint="--csv")
+
+    def say(console: Console, answer: Answer) -> None:
+        columns, rows, written = answer["columns"], answer["rows"], answer["written"]
+        if as_csv:
+            console.line(csv_text(columns, rows))
+            return
+        if columns:
+            for line in table(columns, rows):
+                console.line(line)
+        if write or not columns:
+            console.line(f"{written or 'no'} row{'' if written == 1 else 's'} written")
+
     request = RunSql(class_name, object, statement, write)
-    answer = answered(lambda access: access.ask(request), data=data, config=config, as_json=as_json)
-    console = Console()
-    columns, rows = answer["columns"], answer["rows"]
-    if as_json:
-        shown = [[in_json(value) for value in row] for row in rows]
-        console.line(json.dumps({"columns": columns, "rows": shown, "written": answer["written"]}))
-    elif as_csv:
-        console.line(csv_text(columns, rows))
-    elif columns:
-        for line in table(columns, rows):
-            console.line(line)
-    if not as_json and not as_csv and (write or not columns):
-        written = answer["written"]
-        console.line(f"{written or 'no'} row{'' if written == 1 else 's'} written")
+    ask_and_say(request, say, data=data, config=config, as_json=as_json, in_json=_result_in_json)
+
+
+def _result_in_json(answer: Answer) -> Answer:
+    return answer | {"rows": [[in_json(value) for value in row] for row in answer["rows"]]}
 
 
 @objects.command(name="delete", epilog="Example:\n\n    perdure objects delete Room lobby")
@@ -138,15 +139,13 @@ def delete_object(
     as_json: AsJson = False,
 ) -> None:
     """Delete all that one object has stored, its alarms too. Prints the bookmark that undoes it; if it runs, it is reset."""
-    tune_streams()
-    request = DeleteObject(class_name, object)
-    answer = answered(lambda access: access.ask(request), data=data, config=config, as_json=as_json)
-    console = Console()
-    if as_json:
-        console.line(json.dumps(answer))
-        return
-    console.line(f"Deleted {answer['class']}/{printable(answer['name'] or answer['id'])}")
-    console.line(f"The bookmark that undoes it: {answer['bookmark']}")
+
+    def say(console: Console, answer: Answer) -> None:
+        console.line(f"Deleted {whose(answer)}")
+        console.line(f"The bookmark that undoes it: {answer['bookmark']}")
+
+    ask_and_say(DeleteObject(class_name, object), say, data=data, config=config, as_json=as_json)
 
 
-add_to(objects)
+object_past.add_to(objects)
+export.add_to(objects)

@@ -1,6 +1,7 @@
 """`control.sock`: where a process that has a data folder open can be asked about it, and how bytes go over it.
 
-Each connection is one request and one answer, each a length of four bytes and so many of MessagePack. Must stay true: the
+Each connection is one request and one answer, each a length of four bytes and so many of MessagePack; before the answer to
+what takes long there may be others that say how far it is. Must stay true: the
 socket is its owner's alone; a folder with a long path has one too. See tests/host/test_control.py.
 """
 
@@ -40,10 +41,12 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a request gave, or why not."""
+    """What a request gave, or why not, or how far it is."""
 
     result: dict[str, Any] | None = None
     refusal: Refusal | None = None
+    progress: tuple[int, int] | None = None
+    """Bytes that are done, of about so many: the answer follows."""
 
 
 REQUESTS = msgspec.msgpack.Decoder(Request)

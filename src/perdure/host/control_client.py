@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from perdure.host.clock import RealClock
+from perdure.host.contents import Progress
 from perdure.host.control_channel import ANSWER_BYTES_MAX, ANSWERS, Refusal, TooLong, message, receive, socket_path
 from perdure.host.inspection import Inspection
 from perdure.host.inspection_request import Request, writes
@@ -62,15 +63,15 @@ class FolderAccess:
                     raise
         return FolderAccess(path, None, AsyncExitStack())
 
-    async def ask(self, request: Request) -> Json:
+    async def ask(self, request: Request, progress: Progress = lambda *_: None) -> Json:
         """The answer. Raises what the request can raise, and Disconnected if who serves went away amid a write.
 
-        A question that only reads is asked again, of who has the folder then.
+        A question that only reads is asked again, of who has the folder then. progress: as `Inspection.answer`.
         """
         ends = time.monotonic() + HANDOVER_S
         while self._inspection is None:
             try:
-                return await _asked(self._path, request)
+                return await _asked(self._path, request, progress)
             except Disconnected as gone:
                 if writes(request):
                     gone.next_step = "it may have been done or not: look before you ask for it again"
@@ -79,7 +80,7 @@ class FolderAccess:
                     raise
             again = await FolderAccess.open(self._path)
             self._inspection, self._resources = again._inspection, again._resources
-        return await self._inspection.answer(request)
+        return await self._inspection.answer(request, progress)
 
     async def close(self) -> None:
         await self._resources.aclose()
@@ -99,15 +100,15 @@ async def _connected(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWr
         return await asyncio.open_unix_connection(address)
 
 
-async def _asked(path: Path, request: Request) -> Json:
+async def _asked(path: Path, request: Request, progress: Progress) -> Json:
     try:
         reader, writer = await _connected(path)
         try:
             writer.write(message(request))
-            received = await receive(reader, bytes_max=ANSWER_BYTES_MAX)
+            while (answer := ANSWERS.decode(await receive(reader, bytes_max=ANSWER_BYTES_MAX))).progress is not None:
+                progress(*answer.progress)
         finally:
             writer.close()
-        answer = ANSWERS.decode(received)
     except (OSError, asyncio.IncompleteReadError, TooLong, msgspec.MsgspecError) as error:
         raise Disconnected(
             what="the process that serves the data folder did not answer",

@@ -9,10 +9,12 @@ import contextlib
 import logging
 import os
 import socket
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from perdure.host.contents import Progress
 from perdure.host.control_channel import (
     REQUEST_BYTES_MAX,
     REQUESTS,
@@ -103,10 +105,10 @@ class ControlServer:
     ) -> None:
         received = await asyncio.wait_for(receive(reader, bytes_max=REQUEST_BYTES_MAX), RECEIVE_S)
         self._answering.add(task)
-        writer.write(await self._answer(received))
+        writer.write(await self._answer(received, partial(_say_how_far, writer)))
         await asyncio.wait_for(writer.drain(), SEND_S)
 
-    async def _answer(self, received: bytes) -> bytes:
+    async def _answer(self, received: bytes, progress: Progress) -> bytes:
         try:
             request = REQUESTS.decode(received)
         except msgspec.MsgspecError as error:
@@ -119,7 +121,7 @@ class ControlServer:
             )
             return message(Answer(refusal=refusal))
         try:
-            return message(Answer(result=await self._inspection.answer(request)))
+            return message(Answer(result=await self._inspection.answer(request, progress)))
         except PerdureError as error:
             refusal = Refusal(error.code, error.what, error.where, error.why, error.next_step)
         except Exception as error:
@@ -127,6 +129,11 @@ class ControlServer:
             what = f"the process that serves the folder could not answer: {type(error).__name__}"
             refusal = Refusal(PerdureError.code, what, "", str(error), "its log has the traceback")
         return message(Answer(refusal=refusal))
+
+
+def _say_how_far(writer: asyncio.StreamWriter, done: int, total: int) -> None:
+    if not writer.is_closing() and writer.transport.get_write_buffer_size() == 0:  # else nobody listens
+        writer.write(message(Answer(progress=(done, total))))
 
 
 def _bind(folder: Path) -> socket.socket:

@@ -7,7 +7,6 @@ tests/host/test_export.py.
 
 import json
 import os
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import apsw
 
 from perdure.core.page_change import PAGE_BYTES
+from perdure.host.contents import KEYS, Progress
 from perdure.host.stored_object import StoredClass
 from perdure.model.errors import StoreBroken, ValueMismatch, WrongValue
 from perdure.model.object_id import ObjectId
@@ -23,12 +23,6 @@ from perdure.store.file_system import checksummed_file_system
 from perdure.store.folders import sync_folder
 from perdure.store.log import DamagedLog
 from perdure.store.snapshot import ObjectSnapshot, read_only
-
-KEYS = "_perdure_kv"
-"""The table of keys in an exported file."""
-
-Progress = Callable[[int, int], None]
-"""Told how many bytes are done, of about how many in all."""
 
 _CREATE_KEYS = f"CREATE TABLE {KEYS}(key TEXT PRIMARY KEY, value BLOB, json TEXT)"
 
@@ -57,7 +51,7 @@ def export_object(
     try:
         try:
             with read_only(of.database, checksummed_file_system()) as connection:
-                _write(_readable(ObjectSnapshot(connection, id.raw), of, id), part, progress)
+                write_object(readable(ObjectSnapshot(connection, id.raw), of, id), part, progress)
         except (apsw.Error, DamagedLog) as error:
             raise StoreBroken(
                 what=f"object {id.hex} of {of.row.class_name} cannot be exported",
@@ -71,7 +65,8 @@ def export_object(
         part.unlink(missing_ok=True)
 
 
-def _readable(stored: ObjectSnapshot, of: StoredClass, id: ObjectId) -> ObjectSnapshot:
+def readable(stored: ObjectSnapshot, of: StoredClass, id: ObjectId) -> ObjectSnapshot:
+    """What it is given. Raises WrongValue if there is nothing to export, or if the object has to start first."""
     if stored.restores:
         raise WrongValue(
             what=f"{of.row.class_name} {_named(id)} goes back to an earlier state when it starts next",
@@ -96,7 +91,8 @@ def _named(id: ObjectId) -> str:
     return id.hex if id.name is None else repr(id.name)
 
 
-def _write(stored: ObjectSnapshot, part: Path, progress: Progress) -> None:
+def write_object(stored: ObjectSnapshot, part: Path, progress: Progress = lambda *_: None) -> None:
+    """Makes the file, which is not there yet; its contents are on disk when this returns."""
     pages = stored.database_pages
     with part.open("xb") as out:
         for number in range(pages):

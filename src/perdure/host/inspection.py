@@ -15,29 +15,31 @@ from typing import Any
 import msgspec
 
 from perdure.core.clock import Clock
-from perdure.core.entry import AlarmChange, Entry
 from perdure.core.key_range import KeyRange
 from perdure.core.page_change import database_bytes
+from perdure.host.contents import Progress
 from perdure.host.inspection_alarms import drop_alarm, list_alarms, moment, retry_alarm
-from perdure.host.inspection_event import Work
+from perdure.host.inspection_contents import MadeObjects
+from perdure.host.inspection_past import delete_object, restore_object
 from perdure.host.inspection_place import Found, Place, Places, until_durable
 from perdure.host.inspection_request import (
     DeleteObject,
     DropAlarm,
+    ForkObject,
+    ImportFile,
     ListAlarms,
     ListObjects,
     Query,
     Request,
+    RestoreObject,
     RetryAlarm,
     RunSql,
     ShowObject,
 )
 from perdure.host.inspection_sql import StoredSql
 from perdure.model.errors import WrongValue
-from perdure.objects.instance import Instance
 from perdure.objects.residents import Residents
-from perdure.objects.storage.bookmarks import bookmark_text
-from perdure.objects.storage.storage import Storage
+from perdure.objects.sql.connection import Bindings
 from perdure.store.data_folder import DataFolder
 from perdure.store.interface import StoredObject
 
@@ -90,9 +92,13 @@ class Inspection:
         self._places = Places(folder, worker, residents or {})
         self._clock = clock
         self._sql = StoredSql(clock, serving=residents is not None)
+        self._made = MadeObjects(folder.path, self._places, clock)
 
-    async def answer(self, request: Request) -> Json:
-        """As the request's class says. Raises WrongValue for what is not there, SqlError, and what a store raises."""
+    async def answer(self, request: Request, progress: Progress = lambda *_: None) -> Json:
+        """As the request's class says. Raises WrongValue for what is not there, SqlError, and what a store raises.
+
+        progress: told, of what takes long, how many bytes are done, of about how many.
+        """
         match request:
             case ListObjects():
                 return await self._list(request)
@@ -102,7 +108,13 @@ class Inspection:
                 found = await self._places.object(request.class_name, request.object)
                 return await self._sql.run(found, request.statement, write=request.write)
             case DeleteObject():
-                return await self._delete(await self._places.object(request.class_name, request.object))
+                return await delete_object(await self._places.object(request.class_name, request.object), self._clock)
+            case RestoreObject():
+                return await restore_object(self._places, request, self._clock)
+            case ForkObject():
+                return await self._made.fork(request, progress)
+            case ImportFile():
+                return await self._made.import_file(request, progress)
             case ListAlarms():
                 return await list_alarms(await self._places.all(), dead=request.dead, limit=request.limit)
             case RetryAlarm():
@@ -113,6 +125,13 @@ class Inspection:
                 return await drop_alarm(found, dead=request.dead, clock=self._clock)
             case Query():
                 return await self._query(request)
+
+    async def read(
+        self, class_name: str, object: str, statement: str, bindings: Bindings
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Columns and rows of the last of the statements, which has the bindings. Raises as `RunSql`."""
+        result = await self._sql.read(await self._places.object(class_name, object), statement, bindings)
+        return result.names, result.rows
 
     def close(self) -> None:
         self._sql.close()
@@ -168,21 +187,6 @@ class Inspection:
             after = page[-1][0]
             await asyncio.sleep(0)  # others on the loop go on
 
-    async def _delete(self, found: Found) -> Json:
-        place, object = found.place, found.id.raw
-        if place.residents is not None and place.live(object) is not None:
-            work = Work("perdure objects delete", _delete_inside, ends_instance=True)
-            place.residents.deliver(found.id, work)
-            bookmark = await work.outcome
-        else:
-            now_ms, generation = self._clock.now_ms(), found.record.generation
-            place.store.append(Entry(object, now_ms, generation, {}, pin=True))
-            bookmark = bookmark_text(object, place.store.pinned_place(object))
-            change = AlarmChange(None, buries=True)
-            gone = Entry(object, now_ms, 0, {}, removed=True, retires=generation, alarm=change)
-            await until_durable(place.store, object, place.store.append(gone))
-        return found.as_object() | {"bookmark": bookmark}
-
     # SQL
 
     async def _query(self, request: Query) -> Json:
@@ -191,15 +195,6 @@ class Inspection:
         found = await self._sql.query(place, request.statement, place.objects(request.like, after), request.limit)
         last: StoredObject | None = found.pop("last")
         return found | {"cursor": None if last is None else Cursor.after(place, last)}
-
-
-async def _delete_inside(instance: Instance) -> str:
-    storage = Storage(instance)
-    bookmark = await storage.current_bookmark()
-    storage.delete_all()
-    instance.rows.open_unit().alarm = AlarmChange(None, buries=True)
-    await storage.sync()
-    return bookmark
 
 
 def _described(place: Place, stored: StoredObject) -> Json:

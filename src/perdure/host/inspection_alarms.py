@@ -12,7 +12,7 @@ from typing import Any
 from perdure.core.clock import Clock
 from perdure.core.entry import Alarm, AlarmChange, DeadAlarm, Entry
 from perdure.core.instant import instant
-from perdure.host.inspection_event import Work
+from perdure.host.inspection_event import in_turn
 from perdure.host.inspection_place import Found, Place, until_durable
 from perdure.model.errors import WrongValue
 from perdure.objects.instance import Instance
@@ -132,22 +132,20 @@ async def drop_alarm(found: Found, *, dead: bool, clock: Clock) -> Json:
 async def _change(found: Found, change: Callable[[Alarm | None], AlarmChange], clock: Clock) -> None:
     """change: from the alarm that there is to what becomes of it."""
     place, object = found.place, found.id.raw
-    if place.residents is not None and place.live(object) is not None:
 
-        def inside(instance: Instance) -> None:
+    def work(instance: Instance | None) -> None:
+        if instance is not None:
             if instance.rows.record is None:
                 raise _deleted(found)
             instance.rows.change_alarm(change(instance.rows.alarm()))
+            return
+        record = place.store.record(object)
+        if record is None:
+            raise _deleted(found)
+        place.append(Entry(object, clock.now_ms(), record.generation, {}, alarm=change(place.store.alarm(object))))
 
-        work = Work("perdure alarms", inside)
-        place.residents.deliver(found.id, work)
-        await work.outcome
-        return
-    record = place.store.record(object)
-    if record is None:
-        raise _deleted(found)
-    entry = Entry(object, clock.now_ms(), record.generation, {}, alarm=change(place.store.alarm(object)))
-    await until_durable(place.store, object, place.store.append(entry))
+    await in_turn(place, found.id, "perdure alarms", work)
+    await until_durable(place.store, object, place.store.read_position)
 
 
 def _nothing(found: Found, what: str, next_step: str) -> WrongValue:

@@ -9,14 +9,36 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from perdure.model.errors import ObjectReset
+from perdure.host.inspection_place import Place
+from perdure.model.errors import ConstructorFailed, ObjectReset
+from perdure.model.object_id import ObjectId
 from perdure.objects.event import Event
 from perdure.objects.instance import Instance
 from perdure.objects.member import CURRENT
 
 
+async def in_turn(
+    place: Place, id: ObjectId, what: str, work: Callable[[Instance | None], Any], *, ends_instance: bool = False
+) -> Any:
+    """What `work` gives, called once when the object's turn has come: in its gate, or with None if it is not in memory.
+
+    An object that goes back to an earlier state does so first. ends_instance: as for `Work`.
+    """
+    while True:
+        if place.residents is not None and place.live(id.raw) is not None:
+            event = Work(what, work, ends_instance=ends_instance)
+            place.residents.deliver(id, event)
+            try:
+                return await event.outcome
+            except ConstructorFailed:
+                continue  # it has left memory, and nothing was done: what it fails at may be what is to be mended
+        if place.store.place_to_restore(id.raw) is None:
+            return work(None)
+        await place.store.restore(id.raw)
+
+
 class Work(Event):
-    """Calls `work` with the instance, in its gate; what that gives, or awaited gives, is `outcome`."""
+    """Calls `work` with the instance, in its gate; what that gives is `outcome`."""
 
     __slots__ = ("_ends_instance", "_result", "_what", "_work", "outcome")
 
@@ -42,8 +64,6 @@ class Work(Event):
 
     async def _run(self, instance: Instance) -> Any:
         result = self._work(instance)
-        if asyncio.iscoroutine(result):
-            result = await result
         if self._ends_instance:
             self._result = (result,)
             instance.break_with(

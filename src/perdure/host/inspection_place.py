@@ -10,8 +10,9 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal
 
-from perdure.core.entry import ObjectRecord
+from perdure.core.entry import Entry, ObjectRecord
 from perdure.model.errors import WrongValue
 from perdure.model.object_id import IdKey, ObjectId
 from perdure.objects.instance import Instance
@@ -42,8 +43,32 @@ class Place:
     def class_name(self) -> str:
         return self.row.class_name
 
+    def append(self, entry: Entry) -> int:
+        """As the store's, for what changes what an instance that starts from now on finds: it tells nothing of it before
+        it is durable."""
+        position = self.store.append(entry)
+        if self.residents is not None:
+            self.residents.wrote_beside(entry.object, position)
+        return position
+
     def live(self, object: bytes) -> Instance | None:
         return None if self.residents is None else self.residents.instance_of(ObjectId.of_raw(object))
+
+    def id_of(self, object: str, named_by: Literal["name", "id"] | None = None) -> ObjectId:
+        """The object that is meant: 64 hexadecimal digits that are an id of this class, else a name.
+
+        named_by: it can only be that. Raises WrongValue for an id that is none of this class.
+        """
+        key = IdKey(self.row.unique_key)
+        if named_by != "name" and _ID.fullmatch(object) is not None and key.owns(ObjectId(object)):
+            return ObjectId(object)
+        if named_by == "id":
+            raise WrongValue(
+                what=f"{object!r:.100} is no id of {self.class_name} in this data folder",
+                why="ids of objects without a name are of the folder that made them",
+                next_step=f"give it a name: perdure objects import {self.class_name} NAME FILE",
+            )
+        return key.from_name(object)
 
     def label(self, object: bytes, name: str | None) -> str:
         return f"{self.class_name}/{name or object.hex()}"
@@ -108,13 +133,10 @@ class Places:
     async def object(self, class_name: str, object: str) -> Found:
         """object: its name, or its id. Raises WrongValue if it has stored nothing."""
         place = await self.of_class(class_name)
-        key = IdKey(place.row.unique_key)
-        id = key.from_name(object)
-        if _ID.fullmatch(object) is not None and key.owns(ObjectId(object)):
-            id = ObjectId(object)
+        id = place.id_of(object)
         record = place.store.record(id.raw)
         if record is None:
-            raise await _no_object(place, object)
+            raise await no_object(place, object)
         return Found(place, id, record)
 
     async def _place(self, row: NamespaceRow) -> Place:
@@ -132,16 +154,17 @@ class Places:
         )
 
 
-async def _no_object(place: Place, object: str) -> WrongValue:
+async def no_object(place: Place, object: str, *, then: bool = False) -> WrongValue:
+    """then: it is about a moment of the past."""
     names: list[str] = []
     async for stored in place.objects(None, None):
         if stored.name is None or len(names) == _NEAR_OBJECTS_MAX:
             break
         names.append(stored.name)
-    near = difflib.get_close_matches(object, names, n=1)
+    near = difflib.get_close_matches(object, names, n=1) if object not in names else []
     return WrongValue(
-        what=f"{place.class_name} has no object {object!r:.100}",
-        why="no object of that name or id has stored anything",
+        what=f"{place.class_name} {'had' if then else 'has'} no object {object!r:.100}{' then' if then else ''}",
+        why=f"no object of that name or id {'had' if then else 'has'} stored anything",
         next_step=f"did you mean {near[0]!r}?"
         if near
         else f"see which there are: perdure objects list {place.class_name}",

@@ -4,7 +4,7 @@ Must stay true: a request and its answer are plain values, so that it makes no d
 tests/host/test_inspection.py.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -52,6 +52,38 @@ class DeleteObject(_Request, frozen=True):
     object: str
 
 
+class RestoreObject(_Request, frozen=True):
+    """`{"class", "name", "id", "bookmark", "exists"}`: `exists` is False if it stored nothing then."""
+
+    class_name: str
+    object: str
+    at: str
+    """A bookmark of it, or a time: ISO 8601 with a time zone."""
+
+
+class ForkObject(_Request, frozen=True):
+    """`{"class", "name", "id", "bookmark", "alarm"}` of the new one: `alarm` is what the other one has, which was not copied."""
+
+    class_name: str
+    object: str
+    to: str
+    replace: bool = False
+    at: str | None = None
+    """None: now."""
+
+
+class ImportFile(_Request, frozen=True):
+    """`{"class", "name", "id", "bookmark"}`: `bookmark` takes one that was replaced back, None for a new one."""
+
+    class_name: str
+    object: str
+    file: str
+    """An absolute path, for the process that answers."""
+    replace: bool = False
+    named_by: Literal["name", "id"] | None = None
+    """None: either."""
+
+
 class ListAlarms(_Request, frozen=True):
     """`{"alarms": [...], "more": bool}`: by class, pending ones by when they are due, given up ones by object."""
 
@@ -86,9 +118,10 @@ class Query(_Request, frozen=True):
     after: str | None = None
 
 
-Request: TypeAlias = ListObjects | ShowObject | RunSql | DeleteObject | ListAlarms | RetryAlarm | DropAlarm | Query
+_Write: TypeAlias = DeleteObject | RestoreObject | ForkObject | ImportFile | RetryAlarm | DropAlarm
+Request: TypeAlias = ListObjects | ShowObject | RunSql | ListAlarms | Query | _Write
 
 
 def writes(request: Request) -> bool:
     """Whether it may change something, so that to ask twice is not the same as to ask once."""
-    return isinstance(request, DeleteObject | RetryAlarm | DropAlarm) or (isinstance(request, RunSql) and request.write)
+    return isinstance(request, _Write) or (isinstance(request, RunSql) and request.write)

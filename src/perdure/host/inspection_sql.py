@@ -15,11 +15,12 @@ from typing import Any
 from perdure.core.clock import Clock
 from perdure.core.entry import Entry
 from perdure.core.page_change import database_bytes
-from perdure.host.inspection_event import Work
+from perdure.host.inspection_event import in_turn
 from perdure.host.inspection_place import Found, Place, until_durable
-from perdure.model.errors import SqlError
+from perdure.model.errors import SqlError, WrongValue
 from perdure.objects.instance import Instance
-from perdure.objects.sql.database import Database, Result
+from perdure.objects.sql.connection import Bindings, Result
+from perdure.objects.sql.database import Database
 from perdure.objects.sql.pool import SqlPool
 from perdure.objects.storage.storage import Storage
 from perdure.store.interface import StoredObject
@@ -50,17 +51,18 @@ class StoredSql:
         self._seconds_max = SECONDS_MAX_BESIDE_OBJECTS if serving else inf
 
     async def run(self, found: Found, statement: str, *, write: bool) -> dict[str, Any]:
-        if not write:
-            with self._database(found.place, found.record.generation, found.label) as database:
-                result = self._read(database, statement)
-            await until_durable(found.place.store, found.id.raw, found.place.store.read_position)
-        elif found.place.residents is not None and found.place.live(found.id.raw) is not None:
-            work = Work("perdure objects sql", lambda instance: _run_inside(instance, statement))
-            found.place.residents.deliver(found.id, work)
-            result = await work.outcome
-        else:
+        if write:
             result = await self._write(found, statement)
+        else:
+            result = await self.read(found, statement, ())
         return {"columns": result.names, "rows": result.rows, "written": result.written}
+
+    async def read(self, found: Found, statement: str, bindings: Bindings) -> Result:
+        """bindings: of the last of the statements."""
+        with self._database(found.place, found.record.generation, found.label) as database:
+            result = self._read(database, statement, bindings)
+        await until_durable(found.place.store, found.id.raw, found.place.store.read_position)
+        return result
 
     def tables(self, place: Place, generation: int, label: str) -> list[dict[str, Any]]:
         """The tables of an object, and how many rows they have; None where to count them takes too long."""
@@ -106,10 +108,10 @@ class StoredSql:
         await until_durable(place.store, b"", place.store.read_position)
         return {"columns": columns, "rows": rows[:rows_max], "left_out": left_out, "last": last}
 
-    def _read(self, database: Database, statement: str) -> Result:
+    def _read(self, database: Database, statement: str, bindings: Bindings = ()) -> Result:
         database.own("PRAGMA query_only = 1")
         try:
-            return database.exec(statement, (), seconds_max=self._seconds_max, bytes_max=RESULT_BYTES_MAX)
+            return database.exec(statement, bindings, seconds_max=self._seconds_max, bytes_max=RESULT_BYTES_MAX)
         except SqlError as error:
             if error.sqlite_code.startswith("SQLITE_READONLY"):
                 error.why = "the statement would write, and was only to read"
@@ -117,16 +119,23 @@ class StoredSql:
             raise
 
     async def _write(self, found: Found, statement: str) -> Result:
-        """In one turn of the loop, so that no instance of the object can come between reading and writing."""
-        store, generation = found.place.store, found.record.generation
-        with self._database(found.place, generation, found.label) as database:
-            result = database.exec(statement, (), seconds_max=self._seconds_max, bytes_max=RESULT_BYTES_MAX)
-            pages = database.take_changes()
-        if pages is None:
-            position = store.read_position
-        else:
-            position = store.append(Entry(found.id.raw, self._clock.now_ms(), generation, {}, pages=pages))
-        await until_durable(store, found.id.raw, position)
+        place, object = found.place, found.id.raw
+
+        def work(instance: Instance | None) -> Result:
+            if instance is not None:
+                return _run_inside(instance, statement)
+            record = place.store.record(object)
+            if record is None:
+                raise WrongValue(what=f"{found.label} was deleted a moment ago")
+            with self._database(place, record.generation, found.label) as database:
+                result = database.exec(statement, (), seconds_max=self._seconds_max, bytes_max=RESULT_BYTES_MAX)
+                pages = database.take_changes()
+            if pages is not None:
+                place.append(Entry(object, self._clock.now_ms(), record.generation, {}, pages=pages))
+            return result
+
+        result: Result = await in_turn(place, found.id, "perdure objects sql", work)
+        await until_durable(place.store, object, place.store.read_position)
         return result
 
     @contextmanager

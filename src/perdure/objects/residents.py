@@ -223,6 +223,12 @@ class Residents:
         if self._closing is not None:
             self._perhaps_drained()
 
+    def wrote_beside(self, object: bytes, position: int) -> None:
+        """Somebody else wrote to an object that is not in memory: its next instance reads it, and what that says may reveal it."""
+        self._unsaved[object] = position
+        if self._tick is None:
+            self._keep_ticking()
+
     def started(self, instance: Instance) -> None:
         """The constructor went through."""
         if self._failing:

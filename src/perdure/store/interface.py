@@ -7,8 +7,11 @@ before a later group (the fence) is durable.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+import apsw
 
 from perdure.core.entry import Alarm, DeadAlarm, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
@@ -191,9 +194,18 @@ class Store(Protocol):
     async def restore(self, object: bytes) -> int:
         """Takes the object back to that place; nobody else writes it meanwhile. Gives the position of the last write, durable.
 
-        Rows, pages, registry and alarm are as they were there; its own writes have undo like all others. Cut off anywhere,
-        the place is still to be gone to at the next start. If the way there is not kept any more, the object stays as it is.
+        Once at a time: who comes meanwhile waits for it. Rows, pages, registry and alarm are as they were there; its own
+        writes have undo like all others. Cut off anywhere, the place is still to be gone to at the next start. If the way
+        there is not kept any more, the object stays as it is.
         """
+        ...
+
+    async def record_at(self, object: bytes, place: int) -> ObjectRecord | None:
+        """The registry's row of the object at that place, which is kept; None if it stored nothing then."""
+        ...
+
+    def reading(self) -> AbstractContextManager[apsw.Connection]:
+        """What is durable, as of one moment from now on, for another thread: see `store.snapshot`."""
         ...
 
     def place_kept(self, place: int) -> bool:

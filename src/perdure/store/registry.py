@@ -21,6 +21,8 @@ from perdure.store.reader import Reader, RegistryRow
 After = str | bytes | None
 """What a page goes on from: a name, the id of an object, or nothing."""
 
+_ROWS_AT_ONCE = 256
+
 
 def read_page(tables: Reader, groups: Sequence[Group], *, prefix: str, after: After, limit: int) -> list[StoredObject]:
     """Up to `limit` objects, names by UTF-8 bytes, then those without by id. Off the loop: it may have to look at much.
@@ -28,17 +30,7 @@ def read_page(tables: Reader, groups: Sequence[Group], *, prefix: str, after: Af
     groups: all that is durable and has not left the layers, oldest first.
     """
     changes = _Changes(groups)
-    if isinstance(after, bytes):
-        name = changes.name_of(after, tables)
-        after = after if name is None else name
-    rows: list[RegistryRow] = []
-    if not isinstance(after, bytes):
-        names = KeyRange.of(start_after=after, prefix=prefix)
-        rows = changes.over(tables.named(names), changes.named(names, limit), limit)
-    if not prefix and len(rows) < limit:
-        place = after if isinstance(after, bytes) else b""
-        left = limit - len(rows)
-        rows += changes.over(tables.unnamed(place), changes.unnamed(place, left), left)
+    rows = _read_rows(tables, changes, prefix, after, limit)
     sizes = _sizes(tables, groups, rows)
     return [
         StoredObject(
@@ -51,6 +43,33 @@ def read_page(tables: Reader, groups: Sequence[Group], *, prefix: str, after: Af
         )
         for row in rows
     ]
+
+
+def every_object(tables: Reader, groups: Sequence[Group]) -> Generator[tuple[bytes, str | None], None, None]:
+    """All objects, with their names, in the same order; nothing of what they store is read."""
+    changes = _Changes(groups)
+    after: After = None
+    while True:
+        rows = _read_rows(tables, changes, "", after, _ROWS_AT_ONCE)
+        yield from ((row.object, row.name) for row in rows)
+        if len(rows) < _ROWS_AT_ONCE:
+            return
+        after = rows[-1].object if rows[-1].name is None else rows[-1].name
+
+
+def _read_rows(tables: Reader, changes: "_Changes", prefix: str, after: After, limit: int) -> list[RegistryRow]:
+    if isinstance(after, bytes):
+        name = changes.name_of(after, tables)
+        after = after if name is None else name
+    rows: list[RegistryRow] = []
+    if not isinstance(after, bytes):
+        names = KeyRange.of(start_after=after, prefix=prefix)
+        rows = changes.over(tables.named(names), changes.named(names, limit), limit)
+    if not prefix and len(rows) < limit:
+        place = after if isinstance(after, bytes) else b""
+        left = limit - len(rows)
+        rows += changes.over(tables.unnamed(place), changes.unnamed(place, left), left)
+    return rows
 
 
 class _Changes:

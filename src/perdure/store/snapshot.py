@@ -5,7 +5,7 @@ meanwhile, by this process or another. Nothing is written, and no lock of the fo
 the file, so what was acknowledged before is seen. See tests/host/test_export.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from heapq import merge
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import apsw
 
 from perdure.core.entry import Entry, ObjectRecord
+from perdure.core.layers import Group
 from perdure.core.page_change import PAGE_BYTES, changed_page, database_bytes
 from perdure.model.errors import StoreBroken, StoreTooNew
 from perdure.store.bounds import BACKGROUND_CACHE_KIB, WRITER_BUSY_MS
@@ -59,19 +60,24 @@ def open_read_only(database: Path, file_system: str) -> apsw.Connection:
     return connection
 
 
+def groups_of(connection: apsw.Connection) -> list[Group]:
+    """What is in the log, oldest first. Raises DamagedLog if it is not what was written."""
+    return list(_groups(connection))
+
+
+def _groups(connection: apsw.Connection) -> Iterator[Group]:
+    return LogCodec().groups(connection.execute(_LOG))
+
+
 class ObjectSnapshot:
     """What one object stored, through a connection in a read transaction."""
 
-    def __init__(self, connection: apsw.Connection, object: bytes) -> None:
-        """Raises DamagedLog if a row of the log is not what was written."""
+    def __init__(self, connection: apsw.Connection, object: bytes, entries: Sequence[Entry] | None = None) -> None:
+        """entries: the object's in the log; without them it is read. Raises DamagedLog if it is not what was written."""
         self.object = object
         self._connection = connection
-        entries = [
-            entry
-            for group in LogCodec().groups(connection.execute(_LOG))
-            for entry in group.entries
-            if entry.object == object
-        ]
+        if entries is None:
+            entries = [entry for group in _groups(connection) for entry in group.entries if entry.object == object]
         self.record = self._newest_record(entries)
         """None: it stores nothing."""
         self.restores = self._newest_restores(entries)
@@ -84,14 +90,14 @@ class ObjectSnapshot:
                 for number, change in (entry.pages or {}).items():
                     self._pages.setdefault(number, []).append(change)
 
-    def _newest_record(self, entries: list[Entry]) -> ObjectRecord | None:
+    def _newest_record(self, entries: Sequence[Entry]) -> ObjectRecord | None:
         for entry in reversed(entries):
             if entry.record is not None or entry.removed:
                 return entry.record
         found: list[Any] = self._connection.execute(_RECORD, (self.object,)).fetchall()
         return ObjectRecord(*found[0]) if found else None
 
-    def _newest_restores(self, entries: list[Entry]) -> bool:
+    def _newest_restores(self, entries: Sequence[Entry]) -> bool:
         for entry in reversed(entries):
             if entry.restore is not None:
                 return entry.restore != 0

@@ -6,9 +6,11 @@ their results. What must hold is said in `interface`, and tested by tests/store/
 test_power_cut.py and test_faults.py.
 """
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -45,8 +47,9 @@ from perdure.store.interface import ChangedAlarm, FailedObjects, StoreCounters, 
 from perdure.store.pages_elsewhere import PagesElsewhere
 from perdure.store.reader import Reader
 from perdure.store.registry import read_page
+from perdure.store.snapshot import read_only
 from perdure.store.trouble import failed_read
-from perdure.store.undo_reading import read_place
+from perdure.store.undo_reading import read_past, read_place
 from perdure.store.undo_restore import Restore, until
 from perdure.store.upkeep import Upkeep
 
@@ -83,6 +86,8 @@ class SqliteStore:
         self._generation = files.generation
         self._restoring = files.restoring
         """There may be objects that go back to an earlier state when they start; most stores never have any."""
+        self._restores: dict[bytes, asyncio.Future[None]] = {}
+        """Objects that go back right now, and what tells that they have ended."""
         self._refusal: PerdureError | None = None
         self._table_reads = 0
         self._upkeep = Upkeep(self, self._layers, place, files, clock=clock, committer=committer, background=background)
@@ -300,8 +305,19 @@ class SqliteStore:
             raise failed_read(error, f"the restore of object {object.hex()}", self._where) from error
 
     async def restore(self, object: bytes) -> int:
+        # Two at a time would make each other's way back wrong.
+        while (under_way := self._restores.get(object)) is not None:
+            await asyncio.shield(under_way)
         if self.place_to_restore(object) is None:
             return 0
+        ended = self._restores[object] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._restore(object)
+        finally:
+            del self._restores[object]
+            ended.set_result(None)
+
+    async def _restore(self, object: bytes) -> int:
         await self._all_applied()
         place = self.place_to_restore(object)
         if place is None:
@@ -312,6 +328,16 @@ class SqliteStore:
             return await Restore(self, object, place, clock=self._clock, at=self._place.at, read=read).run()
         finally:
             self._upkeep.sweeping.restores -= 1
+
+    async def record_at(self, object: bytes, place: int) -> ObjectRecord | None:
+        await self._all_applied()
+        past = await self._read_past(partial(read_past, object=object, place=place))
+        if past is None:
+            return None
+        return past.record if past.changed else self.record(object)
+
+    def reading(self) -> AbstractContextManager[apsw.Connection]:
+        return read_only(self._place.database, self._place.file_system)
 
     def place_kept(self, place: int) -> bool:
         return self._upkeep.sweeping.undo_from <= place <= end_of(self._layers.next_position)

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 _TEXT: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{32})", re.ASCII)
 _CHECK_BYTES: Final = 16
 
+NOT_KEPT: Final = (
+    "what undoes the writes since is not kept any more, or the store was replaced by an older copy",
+    "take a later bookmark: the past is kept for 30 days, and less of it when the store changes much",
+)
+"""Why, and what then."""
+
 
 class Bookmarks:
     """The past of one object; a part of `Storage`."""
@@ -75,11 +81,7 @@ class Bookmarks:
         instance = self._instance
         place = self._place_of(bookmark)
         if not instance.home.store.place_kept(place):
-            self._refuse(
-                bookmark,
-                "what undoes the writes since is not kept any more, or the store was replaced by an older copy",
-                "take a later bookmark: the past is kept for 30 days, and less of it when the store changes much",
-            )
+            self._refuse(bookmark, *NOT_KEPT)
         undo = self._pin("restore_on_next_start()", place)
         return self._when_durable(bookmark_text(instance.id.raw, undo))
 
@@ -156,29 +158,13 @@ class Bookmarks:
                 why="a bookmark is the text that current_bookmark() gave",
                 next_step="for a time, ask bookmark_for_time() for its bookmark first",
             )
-        found = _TEXT.fullmatch(bookmark)
-        if found is None:
-            self._refuse(bookmark, "a bookmark is 8-8-8-32 hexadecimal digits", "pass what current_bookmark() gave")
-        high, low, rest, check = found.groups()
         try:
-            place = place_of(int(high + low, 16), int(rest, 16))
-        except ValueError:
-            self._refuse(bookmark, "no bookmark has these numbers", "pass what current_bookmark() gave")
-        if check != _check(self._instance.id.raw, place):
-            self._refuse(
-                bookmark,
-                "it is of another object, or was changed",
-                "pass what this very object's current_bookmark() gave",
-            )
-        return place
+            return bookmark_place(self._instance.id.raw, bookmark)
+        except NotThisObjects as error:
+            self._refuse(bookmark, error.why, "pass what this very object's current_bookmark() gave")
 
     def _refuse(self, bookmark: str, why: str, next_step: str) -> Never:
-        raise WrongValue(
-            what=f"{bookmark[:60]!r} is no bookmark that this object can go back to",
-            where=self._instance.label,
-            why=why,
-            next_step=next_step,
-        )
+        raise no_bookmark(bookmark, why, next_step, where=self._instance.label)
 
     # Cloudflare's names
 
@@ -191,6 +177,43 @@ class Bookmarks:
 
     getCurrentBookmark: Any = current_bookmark
     onNextSessionRestoreBookmark: Any = restore_on_next_start
+
+
+class NotThisObjects(Exception):
+    """A text is no bookmark of the object."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def is_bookmark(text: str) -> bool:
+    """Whether it has the form of one."""
+    return _TEXT.fullmatch(text) is not None
+
+
+def bookmark_place(object: bytes, bookmark: str) -> int:
+    """The place that it names. Raises NotThisObjects."""
+    found = _TEXT.fullmatch(bookmark)
+    if found is None:
+        raise NotThisObjects("a bookmark is 8-8-8-32 hexadecimal digits")
+    high, low, rest, check = found.groups()
+    try:
+        place = place_of(int(high + low, 16), int(rest, 16))
+    except ValueError:
+        raise NotThisObjects("no bookmark has these numbers") from None
+    if check != _check(object, place):
+        raise NotThisObjects("it is of another object, or was changed")
+    return place
+
+
+def no_bookmark(bookmark: str, why: str, next_step: str, *, where: str) -> WrongValue:
+    return WrongValue(
+        what=f"{bookmark[:60]!r} is no bookmark that this object can go back to",
+        where=where,
+        why=why,
+        next_step=next_step,
+    )
 
 
 def bookmark_text(object: bytes, place: int) -> str:
