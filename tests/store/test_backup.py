@@ -2,7 +2,15 @@
 
 import asyncio
 import io
+import itertools
+import os
+import resource
+import shutil
+import signal
 import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -10,10 +18,10 @@ import pytest
 
 import perdure
 from perdure.host.version import VERSION
-from perdure.model.errors import StoreBroken, WrongValue
+from perdure.model.errors import StorageFull, StoreBroken, WrongValue
 from perdure.store.backup import MANIFEST, create_backup, restore_backup, verify_backup
 from perdure.store.file_system import checksummed_file_system
-from tests.host.stored import exported, keys_of, work
+from tests.host.stored import Box, Other, exported, keys_of, work
 from tests.store.test_damage import flip_bit_at
 
 
@@ -88,6 +96,20 @@ def test_a_bank_over_two_classes_keeps_its_total_in_every_backup_that_is_taken_w
 
     assert payments == sorted(payments)
     assert payments[-1] <= sum(paid)
+
+
+def test_what_was_acknowledged_before_it_is_in_it_though_somebody_serves_the_folder(tmp_path):
+    async def scenario():
+        async with perdure.open(tmp_path / "data", objects=[Box, Other]) as runtime:
+            for n in range(5):
+                await runtime.env.Box.get_by_name("a").run(f"kv.put('n', {n})")
+                await asyncio.to_thread(back_up, tmp_path / "data", tmp_path / f"{n}.perdure")
+
+    asyncio.run(scenario())
+
+    for n in range(5):
+        restore_backup(tmp_path / f"{n}.perdure", tmp_path / f"restored {n}")
+        assert work(tmp_path / f"restored {n}", ("a", "result = kv.get('n')")) == [n]
 
 
 def test_a_restored_folder_has_every_object_with_keys_and_tables(tmp_path):
@@ -179,6 +201,89 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     restore_backup(file, tmp_path / "empty")
 
     assert {path.name for path in tmp_path.iterdir()} == {"data", "all.perdure", "empty"}
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file may be longer: what a full disk does, to whom it does it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [50_000, 300_000, 2_000_000])
+def test_a_full_disk_is_said_and_leaves_the_folder_and_the_backup_as_they_were(tmp_path, size):
+    work(tmp_path / "data", ("a", "kv.put('k', 'x' * 2_000_000)"))
+    back_up(tmp_path / "data", tmp_path / "all.perdure")
+    before = (tmp_path / "all.perdure").read_bytes()
+    there = {path.name for path in tmp_path.iterdir()}
+
+    with room_for(size), pytest.raises(StorageFull, match="no room for all.perdure.*nothing was changed"):
+        back_up(tmp_path / "data", tmp_path / "all.perdure", force=True)
+    with room_for(size), pytest.raises(StorageFull, match="no room for .*nothing was changed"):
+        restore_backup(tmp_path / "all.perdure", tmp_path / "again")
+
+    assert (tmp_path / "all.perdure").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == there
+    restore_backup(tmp_path / "all.perdure", tmp_path / "again")
+    assert work(tmp_path / "again", ("a", "result = len(kv.get('k'))")) == [2_000_000]
+
+
+def killed_after(steps: int, work: Callable[..., object]) -> bool:
+    """Does it in a child, which is killed when progress was told that often; whether it was."""
+    told = itertools.count(1)
+
+    def progress(done: int, total: int) -> None:
+        if next(told) == steps:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work(progress=progress)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+
+
+def test_a_backup_that_was_killed_anywhere_leaves_the_one_before_it_and_is_made_again(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 'x' * 2_000_000)"))
+    file = tmp_path / "all.perdure"
+    back_up(tmp_path / "data", file)
+    before, killed = file.read_bytes(), 0
+
+    for steps in itertools.count(1):
+        if not killed_after(steps, partial(back_up, tmp_path / "data", file, force=True)):
+            break
+        killed += 1
+        assert file.read_bytes() == before
+        verify_backup(file)
+
+    back_up(tmp_path / "data", file, force=True)
+    verify_backup(file)
+    assert killed > 3
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "all.perdure"}
+
+
+def test_a_restore_that_was_killed_anywhere_made_no_folder(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 'x' * 2_000_000)"))
+    back_up(tmp_path / "data", tmp_path / "all.perdure")
+    killed = 0
+
+    for steps in itertools.count(1):
+        if not killed_after(steps, partial(restore_backup, tmp_path / "all.perdure", tmp_path / "again")):
+            break
+        killed += 1
+        assert not (tmp_path / "again").exists()
+        with pytest.raises(WrongValue, match="an earlier restore did not end.*delete that folder"):
+            restore_backup(tmp_path / "all.perdure", tmp_path / "again")
+        shutil.rmtree(tmp_path / "again.part")
+
+    assert killed > 3
+    assert work(tmp_path / "again", ("a", "result = len(kv.get('k'))")) == [2_000_000]
 
 
 def test_a_damaged_store_is_not_backed_up_as_if_it_were_whole(tmp_path):

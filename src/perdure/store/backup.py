@@ -7,24 +7,28 @@ in it, or neither, whether this process, another or nobody serves the folder. Th
 docs/guides/storage.md and tests/store/test_backup.py.
 """
 
+import errno
 import hashlib
 import io
 import os
 import tarfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import apsw
 import msgspec
 
-from perdure.model.errors import PerdureError, StoreBroken, WrongValue
-from perdure.store.bounds import BACKGROUND_CACHE_KIB, WRITER_BUSY_MS
+from perdure.model.errors import PerdureError, StorageFull, StoreBroken, WrongValue
+from perdure.store.bounds import WRITER_BUSY_MS
 from perdure.store.catalog import DATABASE as CATALOG
-from perdure.store.connection import close_untouched, keep_writers_out, open_connection
+from perdure.store.connection import PAGE_BYTES, close_untouched, keep_writers_out
 from perdure.store.crash_point import passes
+from perdure.store.file_image import FileImage
 from perdure.store.files import DATABASE
 from perdure.store.folders import Folders, sync_folder
 from perdure.store.snapshot import open_read_only
@@ -37,12 +41,14 @@ MANIFEST, MANIFEST_SUM = "manifest.json", "manifest.sha256"
 Progress = Callable[[int, int], None]
 """Told how many bytes are done, of how many in all."""
 
-# Pages in one step of a copy: 1 MiB, which is also what a look at the progress costs nothing against.
-_STEP_PAGES = 256
+# What is read, summed and written at once; whole pages, and a look at the progress costs nothing against it.
 _CHUNK_BYTES = 1024 * 1024
 
 # Not in the type stubs of Python is the second: how much is copied at a time.
 _TAR_OPTIONS: dict[str, Any] = {"format": tarfile.PAX_FORMAT, "copybufsize": _CHUNK_BYTES}
+
+# The disk, what this user may have of it, and how long a file may be.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # A manifest has a line a class; this is far more than any folder has, and less than would hurt.
 _MANIFEST_BYTES_MAX = 64 * 1024 * 1024
@@ -77,8 +83,8 @@ def create_backup(
 ) -> Manifest:
     """Writes the backup of a folder that anybody may be serving; it is on disk under its name when this returns.
 
-    Needs as much room beside `file` as the largest store takes, twice. Raises WrongValue if `file` is there and `force` is
-    not given, or if this is no data folder; StoreBroken if something cannot be read.
+    Raises WrongValue if `file` is there and `force` is
+    not given, or if this is no data folder; StorageFull if there is no room; StoreBroken if something cannot be read.
     """
     if file.exists() and not force:
         raise WrongValue(
@@ -86,23 +92,20 @@ def create_backup(
             where=str(file),
             next_step="give another name, or --force to replace it",
         )
-    part, copy = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.copy")
+    part, scratch = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.page")
     try:
         with _instant(data_folder, file_system) as sources:
-            total = sum(_size_of(connection) for connection in sources.values())
+            total = sum(source.size_bytes for source in sources.values())
             with part.open("wb") as out:
                 manifest = _write(
-                    sources,
-                    out,
-                    copy,
-                    file_system,
-                    Manifest(FORMAT, written_by, now_ms, {}),
-                    lambda done: progress(done, total),
+                    sources, out, scratch, Manifest(FORMAT, written_by, now_ms, {}), lambda done: progress(done, total)
                 )
                 out.flush()
                 os.fsync(out.fileno())
         os.replace(part, file)
         sync_folder(file.absolute().parent)
+    except (OSError, apsw.FullError) as error:
+        raise _cannot_write(file, error) from error
     except apsw.Error as error:
         raise StoreBroken(
             what="the data folder cannot be backed up",
@@ -112,13 +115,12 @@ def create_backup(
         ) from error
     finally:
         part.unlink(missing_ok=True)
-        copy.unlink(missing_ok=True)
     return manifest
 
 
 @contextmanager
-def _instant(data_folder: Path, file_system: str) -> Iterator[dict[str, apsw.Connection]]:
-    """A connection to every database, all in read transactions of one instant; by paths below the folder."""
+def _instant(data_folder: Path, file_system: str) -> Iterator[dict[str, FileImage]]:
+    """Every database as of one instant; by paths below the folder."""
     catalog = data_folder / CATALOG
     if not catalog.is_file():
         raise WrongValue(
@@ -129,101 +131,111 @@ def _instant(data_folder: Path, file_system: str) -> Iterator[dict[str, apsw.Con
         )
     with ExitStack() as reading, ExitStack() as writing:
         # The catalog first: while its lock is held no class is made, renamed or deleted.
-        _lock(catalog, file_system, writing)
-        connections = {CATALOG: _open(catalog, file_system, reading)}
+        connection = _lock(catalog, file_system, writing)
+        images = {CATALOG: _image(catalog, file_system, reading)}
         folders = Folders(data_folder, passes)
-        for (namespace,) in connections[CATALOG].execute("SELECT id FROM namespace ORDER BY id").fetchall():
+        for (namespace,) in connection.execute("SELECT id FROM namespace ORDER BY id").fetchall():
             path = folders.of_store(str(namespace)) / DATABASE
             if path.exists():  # else nobody has opened it yet
                 _lock(path, file_system, writing)
-                connections[str(path.relative_to(data_folder))] = _open(path, file_system, reading)
+                images[str(path.relative_to(data_folder))] = _image(path, file_system, reading)
         writing.close()
-        yield connections
+        yield images
 
 
-def _lock(database: Path, file_system: str, locks: ExitStack) -> None:
+def _lock(database: Path, file_system: str, locks: ExitStack) -> apsw.Connection:
     connection = apsw.Connection(str(database), vfs=file_system, flags=apsw.SQLITE_OPEN_READWRITE)
     locks.callback(close_untouched, connection)
     connection.set_busy_timeout(WRITER_BUSY_MS)
     keep_writers_out(connection)
-
-
-def _open(database: Path, file_system: str, readers: ExitStack) -> apsw.Connection:
-    connection = open_read_only(database, file_system)
-    readers.callback(close_untouched, connection)
     return connection
 
 
-def _size_of(connection: apsw.Connection) -> int:
-    size: int = connection.pragma("page_count") * connection.pragma("page_size")
-    return size
+def _image(database: Path, file_system: str, readers: ExitStack) -> FileImage:
+    connection = open_read_only(database, file_system)
+    readers.callback(close_untouched, connection)
+    with ExitStack() as closes:
+        other = apsw.Connection(str(database), vfs=file_system, flags=apsw.SQLITE_OPEN_READWRITE)
+        closes.callback(close_untouched, other)
+        return FileImage(connection, other, database, file_system)
 
 
 def _write(
-    sources: dict[str, apsw.Connection],
+    sources: dict[str, FileImage],
     out: io.BufferedWriter,
-    copy: Path,
-    file_system: str,
+    scratch: Path,
     manifest: Manifest,
     progress: Callable[[int], None],
 ) -> Manifest:
     done = 0
     with tarfile.open(fileobj=out, mode="w", **_TAR_OPTIONS) as tar:
         for name, source in sources.items():
-            _copy(source, copy, file_system, partial(_step, progress, done))
-            with copy.open("rb") as content:
-                hashed = _Hashed(content)
-                info = tarfile.TarInfo(name)
-                info.size = copy.stat().st_size
-                info.mtime = manifest.created_ms // 1000
-                tar.addfile(info, hashed)
-            copy.unlink()
-            manifest.files[name] = Member(info.size, hashed.sha256)
-            done += info.size
-            progress(done)
+            with _Content(source.read(scratch), partial(_step, progress, done)) as content:
+                tar.addfile(_info(name, source.size_bytes, manifest), content)
+                manifest.files[name] = Member(source.size_bytes, content.sha256())
+            done += source.size_bytes
         text = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
         sum = f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode()
         for name, body in ((MANIFEST, text), (MANIFEST_SUM, sum)):
-            info = tarfile.TarInfo(name)
-            info.size, info.mtime = len(body), manifest.created_ms // 1000
-            tar.addfile(info, io.BytesIO(body))
+            tar.addfile(_info(name, len(body), manifest), io.BytesIO(body))
     return manifest
+
+
+def _info(name: str, size: int, manifest: Manifest) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime = size, manifest.created_ms // 1000
+    return info
 
 
 def _step(progress: Callable[[int], None], before: int, done: int) -> None:
     progress(before + done)
 
 
-def _copy(source: apsw.Connection, copy: Path, file_system: str, progress: Callable[[int], None]) -> None:
-    """The database as its read transaction sees it; every page of it passes its checksum on the way."""
-    copy.unlink(missing_ok=True)
-    with closing(open_connection(copy, file_system, cache_kib=BACKGROUND_CACHE_KIB)) as target:
-        target.pragma("journal_mode", "off")
-        target.pragma("synchronous", "off")
-        page_bytes = source.pragma("page_size")
-        with target.backup("main", source, "main") as backup:
-            while not backup.done:
-                backup.step(_STEP_PAGES)
-                progress((backup.page_count - backup.remaining) * page_bytes)
-        # The copy has been made one with a rollback journal: a store that is opened is expected to have its own kind.
-        target.pragma("journal_mode", "wal")
+class _Content(io.RawIOBase):
+    """The pages of a database as a file to read from, and the sum of what was read."""
 
-
-class _Hashed(io.RawIOBase):
-    """A file that is being read, and the sum of what has been read so far."""
-
-    def __init__(self, content: io.BufferedReader) -> None:
-        self._content = content
-        self._sum = hashlib.sha256()
-
-    @property
-    def sha256(self) -> str:
-        return self._sum.hexdigest()
+    def __init__(self, pages: Iterator[bytes], progress: Callable[[int], None]) -> None:
+        self._pages = pages
+        self._progress = progress
+        self._done = 0
+        self._sum = _Sum()
 
     def read(self, size: int = -1) -> bytes:
-        chunk = self._content.read(size)
-        self._sum.update(chunk)
-        return chunk
+        """size: whole pages, as tarfile asks for them."""
+        piece = b"".join(islice(self._pages, size // PAGE_BYTES))
+        self._sum.add(piece)
+        self._done += len(piece)
+        self._progress(self._done)
+        return piece
+
+    def sha256(self) -> str:
+        return self._sum.hex()
+
+    def close(self) -> None:
+        self._sum.close()
+        super().close()
+
+
+class _Sum:
+    """A SHA-256 that is made on a thread of its own while the next piece is read and written."""
+
+    def __init__(self) -> None:
+        self._sum = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def add(self, piece: bytes | memoryview) -> None:
+        if self._last is not None:
+            self._last.result()  # one piece is summed while one is read: no more of them are in memory
+        self._last = self._thread.submit(self._sum.update, piece)
+
+    def hex(self) -> str:
+        if self._last is not None:
+            self._last.result()
+        return self._sum.hexdigest()
+
+    def close(self) -> None:
+        self._thread.shutdown()
 
 
 def verify_backup(file: Path, *, progress: Progress = lambda *_: None) -> Manifest:
@@ -234,7 +246,8 @@ def verify_backup(file: Path, *, progress: Progress = lambda *_: None) -> Manife
 def restore_backup(file: Path, data_folder: Path, *, progress: Progress = lambda *_: None) -> Manifest:
     """Makes the data folder of a backup, which appears whole, on disk, or not at all.
 
-    Raises WrongValue unless the folder is missing or empty; StoreBroken if the backup is not what was written.
+    Raises WrongValue unless the folder is missing or empty; StorageFull if there is no room; StoreBroken if the backup is not
+    what was written, or the folder cannot be.
     """
     if data_folder.exists() and (not data_folder.is_dir() or any(data_folder.iterdir())):
         raise WrongValue(
@@ -274,22 +287,24 @@ def _read(file: Path, into: Path | None, progress: Progress) -> Manifest:
     texts: dict[str, bytes] = {}
     try:
         total = file.stat().st_size
-        # As a stream: what a damaged header says is never jumped to.
-        with file.open("rb") as source, tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK_BYTES) as tar:
+        with file.open("rb", buffering=0) as content, tarfile.open(file, mode="r:") as tar:
             for info in tar:
-                content = tar.extractfile(info)
-                if content is None:
+                # Read to its end before the next header is looked for: what a damaged one says leads nowhere.
+                content.seek(info.offset_data)
+                if info.type != tarfile.REGTYPE:
                     raise _damaged(file, f"{info.name} is not a file")
                 if info.name in (MANIFEST, MANIFEST_SUM):
                     if info.size > _MANIFEST_BYTES_MAX:
                         raise _damaged(file, f"{info.name} is far too large")
-                    texts[info.name] = content.read()
+                    texts[info.name] = content.read(info.size)
                     continue
                 if not _is_ours(info.name) or info.name in found:
                     raise _damaged(file, f"{info.name!r} does not belong in a backup")
-                found[info.name] = _take(content, None if into is None else into / info.name)
-                progress(source.tell(), total)
+                told = partial(_step_of, progress, info.offset_data, total)
+                found[info.name] = _take(content, info.size, None if into is None else into / info.name, told)
         manifest = _manifest_of(file, texts)
+    except PerdureError:
+        raise
     except (tarfile.TarError, OSError, EOFError, msgspec.MsgspecError) as error:
         raise _damaged(file, f"{type(error).__name__}: {error}") from error
     for name in sorted(manifest.files.keys() | found.keys()):
@@ -299,6 +314,10 @@ def _read(file: Path, into: Path | None, progress: Progress) -> Manifest:
     return manifest
 
 
+def _step_of(progress: Progress, before: int, total: int, done: int) -> None:
+    progress(before + done, total)
+
+
 def _is_ours(name: str) -> bool:
     """A path inside a data folder that a backup has; never one that leads elsewhere."""
     parts = name.split("/")
@@ -306,22 +325,43 @@ def _is_ours(name: str) -> bool:
     return name == CATALOG or (namespace and parts[1].isalnum() and parts[1].isascii())
 
 
-def _take(content: IO[bytes], target: Path | None) -> Member:
-    sum, size = hashlib.sha256(), 0
+def _take(content: io.FileIO, size: int, target: Path | None, progress: Callable[[int], None]) -> Member:
+    """What is there of so many bytes, written to `target`, where it is on disk."""
+    done = 0
     with ExitStack() as files:
+        sum = files.enter_context(closing(_Sum()))
         out = None
         if target is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            out = files.enter_context(target.open("xb"))
-        while chunk := content.read(_CHUNK_BYTES):
-            sum.update(chunk)
-            size += len(chunk)
-            if out is not None:
-                out.write(chunk)
-        if out is not None:
-            out.flush()
-            os.fsync(out.fileno())
-    return Member(size, sum.hexdigest())
+            with _writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                out = files.enter_context(target.open("xb", buffering=0))
+        # One is summed while the other is read and written.
+        pieces = cycle([memoryview(bytearray(_CHUNK_BYTES)) for _ in range(2)])
+        while count := content.readinto(piece := next(pieces)[: size - done]):
+            sum.add(piece[:count])
+            done += count
+            if out is not None and target is not None:
+                with _writing(target):
+                    _write_all(out, piece[:count])
+            progress(done)
+        if out is not None and target is not None:
+            with _writing(target):
+                os.fsync(out.fileno())
+        return Member(done, sum.hex())
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """What fails here says nothing of the backup that is being read."""
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+
+
+def _write_all(out: io.FileIO, piece: memoryview) -> None:
+    while piece:
+        piece = piece[out.write(piece) :]
 
 
 def _manifest_of(file: Path, texts: dict[str, bytes]) -> Manifest:
@@ -339,6 +379,18 @@ def _manifest_of(file: Path, texts: dict[str, bytes]) -> Manifest:
             next_step="run that version or a later one",
         )
     return manifest
+
+
+def _cannot_write(path: Path, error: OSError | apsw.FullError) -> PerdureError:
+    full = isinstance(error, apsw.FullError) or error.errno in _FULL
+    return (StorageFull if full else StoreBroken)(
+        what=f"there is no room for {path.name}" if full else f"{path.name} cannot be written",
+        where=str(path),
+        why=str(error),
+        next_step="free some space, or give a place on another disk; nothing was changed"
+        if full
+        else "check the disk, and that this user may write there; nothing was changed",
+    )
 
 
 def _damaged(file: Path, why: str) -> PerdureError:

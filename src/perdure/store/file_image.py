@@ -1,0 +1,95 @@
+"""The file of a database as a read transaction sees it, page by page, while others write and checkpoint.
+
+Must stay true: what is read is what SQLite would read in that transaction, and every page has its checksum. A page that
+stands in the write-ahead log, up to the last commit that the transaction sees, is taken from there; every other one from the
+database itself, where nobody changes it as long as the transaction lasts: a checkpoint copies no page of later commits while
+somebody reads an earlier state. SQLite's own copy makes a database file; this one makes none, so that what is read goes
+where it is wanted in one pass. See tests/store/test_file_image.py.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from io import FileIO
+from pathlib import Path
+
+import apsw
+
+from perdure.store.connection import PAGE_BYTES
+
+_LOG_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
+_FRAME_BYTES = _FRAME_HEADER_BYTES + PAGE_BYTES
+
+# Where SQLite keeps its locks; what a database has there is never read.
+_LOCK_PAGE = 0x40000000 // PAGE_BYTES + 1
+
+
+class FileImage:
+    """Made while nobody can commit; read afterwards, by anybody's leave."""
+
+    def __init__(self, reading: apsw.Connection, other: apsw.Connection, database: Path, file_system: str) -> None:
+        """reading: in a read transaction, which the caller keeps as long as this is used. other: in none. Between the start of
+        that transaction and this nobody may have committed."""
+        self._database = database
+        self._file_system = file_system
+        self.pages: int = reading.pragma("page_count")
+        # Asked after the transaction began: if all was copied to the database by then, the log may be begun anew, and the
+        # database stays as it is; if not, the log stays. A connection knows of the log once it has read.
+        other.pragma("page_count")
+        frames, copied = other.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        self._frames = frames if copied < frames else 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size."""
+        return self.pages * PAGE_BYTES
+
+    def read(self, scratch: Path) -> Iterator[bytes]:
+        """Each page, from the first on; scratch: a file to be made and removed.
+
+        Raises apsw.Error where a page of the database fails its checksum, or the disk.
+        """
+        with ExitStack() as files:
+            # By SQLite's own means: to close a descriptor of one's own would end the locks of the whole process.
+            file = self._open(self._database, apsw.SQLITE_OPEN_READONLY, files)
+            size = file.xFileSize() // PAGE_BYTES
+            logged = self._logged_pages(file, scratch, files) if self._frames else {}
+            for number in range(1, self.pages + 1):
+                if number in logged:
+                    yield logged[number]()
+                elif number > size or number == _LOCK_PAGE:
+                    yield bytes(PAGE_BYTES)
+                else:
+                    yield file.xRead(PAGE_BYTES, (number - 1) * PAGE_BYTES)
+
+    def _open(self, path: Path, how: int, files: ExitStack) -> apsw.VFSFile:
+        file = apsw.VFSFile(self._file_system, str(path), [how | apsw.SQLITE_OPEN_MAIN_DB, 0])
+        files.callback(file.xClose)
+        return file
+
+    def _logged_pages(self, file: apsw.VFSFile, scratch: Path, files: ExitStack) -> dict[int, Callable[[], bytes]]:
+        """How to read those that stand in the log, by their numbers."""
+        log = files.enter_context(closing(FileIO(f"{self._database}-wal")))
+        places: dict[int, int] = {}
+        for frame in range(self._frames):
+            offset = _LOG_HEADER_BYTES + frame * _FRAME_BYTES
+            log.seek(offset)
+            (number,) = struct.unpack(">I", log.read(4))
+            places[number] = offset + _FRAME_HEADER_BYTES
+        files.callback(scratch.unlink, missing_ok=True)
+        # Pages get their checksums on the way into a database, one that begins as such: in the log they have none.
+        database = self._open(scratch, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, files)
+
+        def logged(place: int) -> bytes:
+            log.seek(place)
+            return log.read(PAGE_BYTES)
+
+        def read(place: int) -> bytes:
+            database.xWrite(logged(place), PAGE_BYTES)
+            return database.xRead(PAGE_BYTES, PAGE_BYTES)
+
+        database.xWrite(logged(places[1]) if 1 in places else file.xRead(PAGE_BYTES, 0), 0)
+
+        return {number: partial(read, place) for number, place in places.items()}
