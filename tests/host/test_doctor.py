@@ -8,7 +8,8 @@ import apsw
 import pytest
 
 import perdure
-from perdure.core.entry import Alarm, AlarmChange, DeadAlarm, Entry
+from perdure.core.entry import Alarm, AlarmChange, DeadAlarm, Entry, ObjectRecord
+from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.host.doctor import examine
 from perdure.host.stored_object import stored_class
 from perdure.model.errors import WrongValue
@@ -19,7 +20,7 @@ from tests.store.folder import made, with_folder
 from tests.store.test_damage import flip_bit_at
 from tests.store.world import World
 
-A, B = b"a" * 32, b"b" * 32
+A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
 NOW = 1_800_000_000_000
 LEAF_OF_A_TABLE = 13
 SQL = """
@@ -53,7 +54,13 @@ def fill(world: World) -> None:
         Entry(A, 0, 1, {}, alarm=AlarmChange(Alarm(5, 5, 1, 0, failed), DeadAlarm(4, 5, 6, "dead: " + failed)))
     )
     world.quiet()
+    old = b"what the page was before" * 100
+    first = page_change(None, old.ljust(PAGE_BYTES))
+    world.store.append(Entry(C, 1, 3, {}, ObjectRecord(3, "tables", 0), pages={7: first}, pin=True))
+    world.quiet()
+    second = page_change(old.ljust(PAGE_BYTES), bytes(PAGE_BYTES))
     world.store.append(Entry(A, 1, 1, {"k000": encode("new", path="")}, pin=True))
+    world.store.append(Entry(C, 1, 3, {}, pages={7: second}))
     world.close()
 
 
@@ -82,6 +89,7 @@ def test_a_whole_folder_has_no_findings(folder, tmp_path):
         ("dead_alarm", b"dead: what", None, ": dead alarms of objects"),
         ("undo_mark", b"room", None, "table undo_mark"),
         ("undo_row", b"A000" * 20, None, "table undo_row"),
+        ("undo_page", b"what the page was before" * 20, None, "table undo_page"),
         ("object_name", b"room", None, "the file is damaged"),
         ("meta", b"0.0.test", None, "meta"),
     ],

@@ -5,9 +5,11 @@ import pytest
 
 from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.core.key_range import KeyRange
+from perdure.core.page_change import page_change
 from perdure.model.errors import StorageBroken, StoreBroken
 from perdure.store import upkeep
 from perdure.store.file_system import checksummed_file_system
+from tests.store.test_undo import ask, pin
 from tests.store.world import World
 
 A, B = b"a" * 32, b"b" * 32
@@ -123,6 +125,37 @@ def test_damage_in_the_alarms_is_named(tmp_path):
     with pytest.raises(StorageBroken, match="table of alarms"):
         world.store.alarms((0, b""), 5)
     assert world.store.get(1, "k") == b"v"
+    world.abandon()
+
+
+@pytest.mark.parametrize("table", ["undo_row", "undo_page", "undo_mark"])
+def test_damage_in_what_undoes_writes_is_named_when_the_object_goes_back_and_everybody_serves_on(tmp_path, table):
+    name = "a name that can be found in the file"
+    old = b"what was there before, to be found in the file " * 80
+    world = World(tmp_path / "store")
+    world.store.append(
+        Entry(A, 0, 1, {"k": old}, ObjectRecord(1, name, 0), pages={0: page_change(None, old.ljust(PAGE))})
+    )
+    world.register(B, 2, k=b"B")
+    place = pin(world)
+    world.quiet()
+    change = page_change(old.ljust(PAGE), bytes(PAGE))
+    world.store.append(Entry(A, 1, 1, {"k": b"new"}, pages={0: change}))
+    world.quiet()
+    ask(world, place)
+    world.close()
+    flip_bit_at(tmp_path / "store" / "store.db", table, name.encode() if table == "undo_mark" else old[:500])
+
+    world = World(tmp_path / "store")
+    with pytest.raises(StorageBroken, match="damaged") as caught:
+        world.run(world.store.restore(A))
+
+    assert A.hex() in str(caught.value)
+    assert world.store.get(1, "k") == b"new"
+    assert world.store.get(2, "k") == b"B"
+    world.put(B, 2, k=b"new")
+    world.quiet()
+    assert world.failures == []
     world.abandon()
 
 

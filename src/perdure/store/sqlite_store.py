@@ -322,7 +322,7 @@ class SqliteStore:
         place = self.place_to_restore(object)
         if place is None:
             return 0  # the group that asked for it has failed
-        read = self._read_past
+        read = partial(self._read_past, object)
         self._upkeep.sweeping.restores += 1
         try:
             return await Restore(self, object, place, clock=self._clock, at=self._place.at, read=read).run()
@@ -331,7 +331,7 @@ class SqliteStore:
 
     async def record_at(self, object: bytes, place: int) -> ObjectRecord | None:
         await self._all_applied()
-        past = await self._read_past(partial(read_past, object=object, place=place))
+        past = await self._read_past(object, partial(read_past, object=object, place=place))
         if past is None:
             return None
         return past.record if past.changed else self.record(object)
@@ -344,7 +344,7 @@ class SqliteStore:
 
     async def place_at(self, object: bytes, time_ms: int) -> int | None:
         await self._all_applied()
-        return await self._read_past(partial(read_place, object=object, time_ms=time_ms))
+        return await self._read_past(object, partial(read_place, object=object, time_ms=time_ms))
 
     async def _all_applied(self) -> None:
         """Everything appended so far is in the tables, or has failed."""
@@ -352,14 +352,14 @@ class SqliteStore:
             raise self._refused()
         await until(partial(self._upkeep.when_applied, self.read_position))
 
-    async def _read_past(self, read: Callable[[Reader], T]) -> T:
+    async def _read_past(self, object: bytes, read: Callable[[Reader], T]) -> T:
         if self._refusal is not None:
             raise self._refused()
         self._table_reads += 1
         try:
             return await self._upkeep.read_elsewhere(read)
         except apsw.Error as error:
-            raise failed_read(error, "what undoes the writes of an object", self._where) from error
+            raise failed_read(error, f"what undoes the writes of object {object.hex()}", self._where) from error
 
     def _tables(self) -> Reader:
         if threading.get_ident() != self._thread:
