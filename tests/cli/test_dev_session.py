@@ -40,7 +40,7 @@ def dev(tmp_path, monkeypatch):
 
     def run(*paths: str, **options: object) -> Outcome:
         out, err = io.StringIO(), io.StringIO()
-        session = DevSession(DevOptions(port=0, **options), Console(out, err))  # type: ignore[arg-type]
+        session = DevSession(DevOptions(port=0, **options), Console(out, err))
 
         async def scenario() -> Outcome:
             running = asyncio.create_task(session.run())

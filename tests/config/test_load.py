@@ -120,11 +120,11 @@ def test_nothing_of_a_project_can_be_changed(folder):
     project = folder.load(FINE + '[vars]\nA = "1"\n')
 
     with pytest.raises(AttributeError):
-        project.name = "other"  # type: ignore[misc]
+        project.name = "other"
     with pytest.raises(TypeError):
-        project.vars["A"] = "2"  # type: ignore[index]
+        project.vars["A"] = "2"
     with pytest.raises(TypeError):
-        project.classes["A"] = ClassDecl("A", StorageKind.SQLITE)  # type: ignore[index]
+        project.classes["A"] = ClassDecl("A", StorageKind.SQLITE)
 
 
 def test_without_a_start_the_current_folder_is_one(folder, monkeypatch):

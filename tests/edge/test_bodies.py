@@ -207,7 +207,7 @@ def test_two_readers_of_one_body_are_told() -> None:
         async def handler(request: Request) -> Response:
             body = request.body
             assert body is not None
-            first = asyncio.ensure_future(anext(body))  # type: ignore[arg-type] # it is a coroutine
+            first = asyncio.ensure_future(anext(body))  # it is a coroutine
             await asyncio.sleep(0)
             with pytest.raises(BodyUsed):
                 await anext(body)

@@ -264,7 +264,7 @@ def test_without_a_callback_errors_go_to_the_loop() -> None:
 def test_what_is_no_response_is_a_500() -> None:
     async def main() -> None:
         errors = Errors()
-        client = await answered("text", errors=errors)  # type: ignore[arg-type] # the mistake under test
+        client = await answered("text", errors=errors)  # the mistake under test
 
         assert client.answers()[0].status == 500
         assert "a handler returned str" in str(errors[0])

@@ -180,7 +180,7 @@ def test_a_slow_handler_has_all_the_time_it_wants() -> None:
     run(main)
 
 
-def endless_server(log: list[RequestLog] | None = None):  # type: ignore[no-untyped-def] # of a test
+def endless_server(log: list[RequestLog] | None = None):
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * 1000
@@ -276,7 +276,7 @@ def test_an_idle_server_keeps_no_timer() -> None:
         await asyncio.sleep(3)
 
         loop = asyncio.get_running_loop()
-        assert [handle for handle in loop._scheduled if not handle.cancelled()] == []  # type: ignore[attr-defined]
+        assert [handle for handle in loop._scheduled if not handle.cancelled()] == []
 
     run(main)
 

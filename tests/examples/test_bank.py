@@ -35,7 +35,7 @@ class Bank:
                 return response.status_code, response.json() if response.status_code == 200 else response.text
 
     def balances(self) -> dict[str, int]:
-        return {name: self.ask("GET", f"/{name}")[1]["cents"] for name in ACCOUNTS}  # type: ignore[index]
+        return {name: self.ask("GET", f"/{name}")[1]["cents"] for name in ACCOUNTS}
 
 
 @pytest.fixture(scope="module")

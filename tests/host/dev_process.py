@@ -84,7 +84,7 @@ class DevProcess:
         raise AssertionError(f"it ended without a line like {pattern!r}:\n{self.said}")
 
     def request(self, method: str, path: str, **options: object) -> httpx.Response:
-        return self._client.request(method, f"{self.url}{path}", **options)  # type: ignore[arg-type]
+        return self._client.request(method, f"{self.url}{path}", **options)
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)
@@ -123,7 +123,7 @@ class DevProcess:
         return "\n".join([*self.lines, *self.problems])
 
     def _read(self, stream: object, into: list[str]) -> None:
-        for line in stream:  # type: ignore[attr-defined]
+        for line in stream:
             into.append(line.rstrip("\n"))
             self._arrived.put(line.rstrip("\n"))
         self._arrived.put(None)

@@ -239,7 +239,7 @@ def test_a_forgotten_await_says_how_to_write_it(tmp_path):
         with pytest.raises(perdure.WrongType, match="rt = await perdure.open"):
             use()
     with pytest.raises(AttributeError):
-        opening.nothing  # noqa: B018
+        _ = opening.nothing
 
 
 def test_what_open_gave_opens_once(tmp_path):

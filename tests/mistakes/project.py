@@ -40,7 +40,7 @@ def said_by_dev(folder: Path, files: Mapping[str, str], **options: object) -> st
     console = Console(out, err)
 
     async def session() -> None:
-        given = DevOptions(**{"port": 0, **options})  # type: ignore[arg-type]  # as the command gives them
+        given = DevOptions(**{"port": 0, **options})  # as the command gives them
         await DevSession(given, console, UntilReady(console)).run()
 
     with asyncio.Runner(loop_factory=new_loop) as runner:

@@ -121,7 +121,7 @@ CASES = [
     ),
     Case(
         "a number as the folder",
-        lambda _: opened_with(3, objects=[Counter]),  # type: ignore[arg-type]  # that is the mistake
+        lambda _: opened_with(3, objects=[Counter]),  # that is the mistake
         "the data folder is a path, not int",
         "data folder",
         "the objects of this folder are kept in it",
@@ -201,7 +201,7 @@ CASES = [
     ),
     Case(
         "a name instead of a class",
-        lambda folder: in_block(folder, lambda rt: rt["Counter"]),  # type: ignore[index]  # that is the mistake
+        lambda folder: in_block(folder, lambda rt: rt["Counter"]),  # that is the mistake
         "a runtime is indexed by a class, not by 'Counter'",
         "P/data",
         "a class stands for all its objects",

@@ -73,7 +73,7 @@ class HasOther:
 @pytest.mark.parametrize("kind", [Item, Side, Point, Row, Pair, OldPair, Page, Page[int], Wrapped, Alias], ids=str)
 def test_a_class_of_fields_is_found_alone_and_inside_of_plain_kinds(kind):
     around: list[Any] = [
-        *(kind, kind | None, Optional[kind], Union[int, kind], Annotated[kind, "note"]),  # noqa: UP007, UP045
+        *(kind, kind | None, Optional[kind], Union[int, kind], Annotated[kind, "note"]),  # noqa: UP007, UP045 - every way to say it
         *(list[kind], dict[str, list[kind]], tuple[int, kind], set[kind], Sequence[kind], Mapping[str, kind]),
     ]
 
@@ -116,7 +116,7 @@ def test_a_type_that_can_be_built_passes(kind):
 
 def test_text_is_read_in_the_names_of_the_module_and_the_class():
     assert resolve("list[Item]", {"Item": Item}, {}) == list[Item]
-    assert resolve(list["Item"], {"Item": Other}, {"Item": Item}) == list[Item]  # type: ignore[name-defined]
+    assert resolve(list["Item"], {"Item": Other}, {"Item": Item}) == list[Item]
     assert resolve("None", {}, {}) is type(None)
     for broken in ("Missing", "list[Missing]", "1 +", "1 / 0"):
         with pytest.raises(Unusable):

@@ -22,7 +22,7 @@ class Notes(Plain):
 
 
 async def noted(notes: Handle):
-    return notes.instance.object.noted  # type: ignore[union-attr]
+    return notes.instance.object.noted
 
 
 def test_calls_through_one_stub_start_in_order_though_one_is_held_and_the_next_is_free(world: World):

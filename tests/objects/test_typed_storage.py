@@ -79,7 +79,7 @@ def test_a_value_of_an_older_shape_is_named_by_key_and_field(world: World):
 
 
 def test_a_default_is_given_as_it_is(world: World):
-    item = Item(1, 2)  # type: ignore[arg-type]
+    item = Item(1, 2)
 
     def method(self):
         return [self.kv.get_as(Item, "a") is None, self.kv.get_as(Item, "a", item) is item]

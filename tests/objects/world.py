@@ -178,11 +178,11 @@ class World:
         self, cls: Callable[[State], Any], *, limits: Limits | None = None, name: str | None = None
     ) -> Residents:
         """The residents of a class, whose constructor gets `ctx`."""
-        found = self._residents.get(cls)  # type: ignore[call-overload]
+        found = self._residents.get(cls)
         if found is None:
             name = name or getattr(cls, "__name__", "Object")
             store = self._stores[name] = await open_store(self.folder / name, self.clock, self.disk, self.file_system)
-            found = self._residents[cls] = Residents(  # type: ignore[index]
+            found = self._residents[cls] = Residents(
                 class_name=name,
                 store=store,
                 clock=self.clock,

@@ -419,7 +419,7 @@ class Actor:
         act = self.act
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks._tasks = _InOrder()  # type: ignore[assignment]  # else it cancels them in the order of addresses
+                tasks._tasks = _InOrder()  # else it cancels them in the order of addresses
                 for program in programs:
                     self.start(tasks.create_task, strand, program)
                 act.end(strand)

@@ -157,7 +157,7 @@ class Process:
                 report=lambda what, id, error: None,
                 alarm=lambda target, info: None,
             )
-            residents.forget = self._hears_of(residents.forget)  # type: ignore[method-assign]
+            residents.forget = self._hears_of(residents.forget)
             self._residents.append(residents)
             store.on_failed = self._heard(store.on_failed)
         self.shared_stubs = [self.new_stub(number) for number in range(len(self._ids))]

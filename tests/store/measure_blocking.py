@@ -42,7 +42,7 @@ class Stopwatch:
             with self.timing(self.callbacks, name_of(handle)):
                 run(handle)
 
-        asyncio.Handle._run = timed  # type: ignore[method-assign]
+        asyncio.Handle._run = timed
 
     @contextmanager
     def timing(self, longest: dict[str, tuple[float, float]], name: str) -> Iterator[None]:
@@ -63,7 +63,7 @@ class Stopwatch:
 
 
 def name_of(handle: asyncio.Handle) -> str:
-    callback: Any = handle._callback  # type: ignore[attr-defined]
+    callback: Any = handle._callback
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, asyncio.Task):
         return "ours"

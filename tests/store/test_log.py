@@ -102,7 +102,7 @@ def test_a_row_under_another_number_is_named():
 
 def test_a_row_with_a_right_checksum_and_foreign_content_is_named():
     codec = LogCodec()
-    sealed = codec._sealed(1, {"not": "a group"})  # type: ignore[arg-type]  # on purpose
+    sealed = codec._sealed(1, {"not": "a group"})  # on purpose
 
     with pytest.raises(DamagedLog, match="cannot be read"):
         codec.decode(1, sealed)

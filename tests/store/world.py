@@ -175,7 +175,7 @@ class World:
 
         async def running() -> T | None:
             task = asyncio.ensure_future(coroutine)
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # a crash ends the world in the middle of it
+            task._log_destroy_pending = False  # a crash ends the world in the middle of it
             for steps in itertools.count():
                 for _ in range(4):
                     await asyncio.sleep(0)

@@ -69,7 +69,7 @@ def test_a_request_needs_an_absolute_url_of_http(url: str) -> None:
 def test_redirect_is_follow_or_manual() -> None:
     assert Request("http://a/", redirect="manual").redirect == "manual"
     with pytest.raises(WrongType, match='"follow" or "manual"'):
-        Request("http://a/", redirect="error")  # type: ignore[arg-type] # the mistake under test
+        Request("http://a/", redirect="error")  # the mistake under test
 
 
 def test_a_text_body_says_its_type_unless_the_headers_do() -> None:
@@ -144,7 +144,7 @@ def test_a_placeholder_stands_for_the_network() -> None:
     assert received().cf["colo"] == Request("http://a/").cf["colo"] == "LOCAL"
     assert received(cf={"country": "NZ"}).cf["country"] == "NZ"
     with pytest.raises(TypeError):
-        received().cf["colo"] = "x"  # type: ignore[index] # the mistake under test
+        received().cf["colo"] = "x"  # the mistake under test
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -51,7 +51,7 @@ def test_what_is_no_absolute_url_of_http_is_refused(text: str) -> None:
 
 def test_a_url_is_text() -> None:
     with pytest.raises(WrongType, match="a URL is a str, not bytes"):
-        normal_url(b"http://a/")  # type: ignore[arg-type] # the mistake under test
+        normal_url(b"http://a/")  # the mistake under test
 
 
 @settings(max_examples=1000)

@@ -93,7 +93,7 @@ class Exits(Faulty):
 
 class Returns(Faulty):
     def __init__(self, ctx: Any, env: Any) -> None:
-        return 7  # type: ignore[return-value]
+        return 7
 
 
 class FaultyEnv(Env):
@@ -125,11 +125,11 @@ async def fetch(request: Request, env: FaultyEnv) -> Response:
         case "worker-raises":
             raise KeyError("of the Worker")
         case "nothing":
-            return None  # type: ignore[return-value]
+            return None
         case "not-bound":
             return Response(str(env["FAULTLESS"]))
         case "no-method":
-            await faulty.stroe("x")  # type: ignore[attr-defined]
+            await faulty.stroe("x")
         case "foreign-id":
             env.FAULTY.get(env.COUNTER.id_from_name("x"))
         case "body":

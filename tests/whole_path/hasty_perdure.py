@@ -4,5 +4,5 @@ from perdure.cli.main import main
 from perdure.objects.rows import Rows
 
 if __name__ == "__main__":
-    Rows.release_when_confirmed = lambda self, release: release(None)  # type: ignore[method-assign]
+    Rows.release_when_confirmed = lambda self, release: release(None)
     main()

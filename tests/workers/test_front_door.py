@@ -33,7 +33,7 @@ def test_what_checkers_see_is_what_programs_get():
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'perdure' has no attribute 'Counter'"):
-        _ = perdure.Counter  # type: ignore[attr-defined]
+        _ = perdure.Counter
 
 
 def test_import_perdure_alone_brings_no_loop_no_parser_and_no_sqlite():

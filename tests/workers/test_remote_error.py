@@ -108,7 +108,7 @@ def test_api_77_a_known_class_arrives_as_itself_with_its_arguments(error):
         lambda: "é".encode("ascii"),
         lambda: compile("a b", "file.py", "exec"),
         lambda: __import__("perdure_test_missing"),
-        lambda: undefined_name,  # noqa: F821
+        lambda: undefined_name,  # noqa: F821 - on purpose
         lambda: [].missing,
         lambda: next(iter(())),
     ],
@@ -196,7 +196,7 @@ class Closed(Exception):
     """Says a thing about itself that is not true, and guards its attributes."""
 
     item: "Item"
-    missing: "NoSuchName"  # type: ignore[name-defined] # noqa: F821
+    missing: "NoSuchName"  # noqa: F821 - on purpose
 
     def __init__(self, item):
         super().__init__("closed")
@@ -325,7 +325,7 @@ def test_api_77_what_cannot_cross_arrives_as_remote_error_that_names_it(error, t
 
 def test_api_77_an_attribute_that_is_no_value_makes_it_a_remote_error():
     error = ValueError("no")
-    error.connection = Local()  # type: ignore[attr-defined]
+    error.connection = Local()
 
     assert isinstance(rebuild(error, HERE), RemoteError)
 
@@ -339,7 +339,7 @@ def test_api_77_arguments_that_its_class_cannot_be_made_of_make_it_a_remote_erro
 
 def test_api_77_a_class_is_looked_up_and_never_imported(monkeypatch):
     lazy = types.ModuleType("perdure_test_lazy")
-    lazy.__getattr__ = lambda name: pytest.fail("module code ran")  # type: ignore[method-assign]
+    lazy.__getattr__ = lambda name: pytest.fail("module code ran")
     monkeypatch.setitem(sys.modules, "perdure_test_lazy", lazy)
     monkeypatch.delitem(sys.modules, "this", raising=False)
 
@@ -437,7 +437,7 @@ def test_api_78_notes_of_the_error_cross_and_do_not_double_from_hop_to_hop():
 
 def test_api_78_the_runtimes_own_frames_are_left_out():
     def inside_perdure():
-        ImportSpace("hits", 3)  # type: ignore[arg-type]
+        ImportSpace("hits", 3)
 
     (note,) = rebuild(raised(inside_perdure), HERE).__notes__
 

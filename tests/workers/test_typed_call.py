@@ -354,11 +354,11 @@ def test_pydantic_models_are_built_at_both_ends_and_name_the_field(world):
 
 
 class Unusual:
-    async def typed_elsewhere(self, item: "NoSuchName") -> "list[NoSuchName]": ...  # type: ignore[name-defined] # noqa: F821
+    async def typed_elsewhere(self, item: "NoSuchName") -> "list[NoSuchName]": ...  # noqa: F821 - on purpose
 
     async def either(self, item: "Left | Right"): ...
 
-    async def plain(self, count: "AlsoMissing" = 0): ...  # type: ignore[name-defined] # noqa: F821
+    async def plain(self, count: "AlsoMissing" = 0): ...  # noqa: F821 - on purpose
 
 
 class Left(dict):
@@ -434,7 +434,7 @@ def test_a_class_whose_annotations_name_no_class_has_no_tables():
     spec = ClassSpec(Plain)
 
     assert not spec.results
-    assert spec.method(Plain(), "post").__func__ is Plain.post  # type: ignore[attr-defined]
+    assert spec.method(Plain(), "post").__func__ is Plain.post
 
 
 # Every kind of the table

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from abc import ABCMeta
 from collections.abc import Coroutine, Generator
+from enum import Enum
 from typing import Any, Generic, TypeVar, cast
 
 from perdure.objects.op_misuse import AwaitFirst
@@ -18,11 +19,13 @@ T = TypeVar("T")
 _log = logging.getLogger("perdure.op")
 
 
-class _Pending:
+class _Pending(Enum):
     """The value of an operation that is not done."""
 
+    PENDING = 0
 
-_PENDING = _Pending()
+
+_PENDING = _Pending.PENDING
 
 
 class _Unheard:
@@ -46,11 +49,8 @@ class Op(AwaitFirst, Generic[T]):
 
     __slots__ = ("_error", "_unheard", "_value", "_waiters")
 
-    _value: Any
-    """_PENDING, or a T."""
-
     def __init__(self, value: T | _Pending = _PENDING) -> None:
-        self._value = value
+        self._value: T | _Pending = value
         self._error: BaseException | None = None
         self._unheard: _Unheard | None = None
         self._waiters: list[asyncio.Future[None]] | None = None
@@ -69,7 +69,7 @@ class Op(AwaitFirst, Generic[T]):
                 del self  # the error's traceback holds this frame: no cycle is left behind
         if self._value is _PENDING:
             raise asyncio.InvalidStateError("this operation is not done; await it")
-        return self._value  # type: ignore[no-any-return]  # a cast is a call, and this is called for every operation
+        return self._value
 
     @property
     def awaited(self) -> bool:
@@ -113,7 +113,7 @@ class Op(AwaitFirst, Generic[T]):
         try:
             if self._error is None:
                 if self._value is not _PENDING:
-                    return self._value  # type: ignore[no-any-return]  # as in `result`
+                    return self._value
                 yield from self._waiter()
             return self.result()
         finally:

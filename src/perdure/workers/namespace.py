@@ -23,6 +23,9 @@ from perdure.workers.stub import Stub
 
 D = TypeVar("D")
 
+# For the type checker what it makes is whatever class is said to come; a cast would say so with a call more.
+_TYPED_STUB: Any = Stub
+
 # Ids of names that were used last: an id costs 3 us to compute and is needed for each call. With names of this length
 # at most, 10,000 of them hold about 5 MB.
 IDS_KEPT_MAX = 10_000
@@ -65,8 +68,8 @@ class Namespace(Generic[D]):
     def get_by_name(self, name: str, /) -> D:
         """A stub of the object with this name."""
         kept = type(name) is str and len(name) <= KEPT_NAME_CHARS_MAX
-        stub: Any = Stub(self._home, self._id_of(name) if kept else self._home.id_key.from_name(name))
-        return stub  # type: ignore[no-any-return]  # typed as the class, and without the call that a cast is
+        stub: D = _TYPED_STUB(self._home, self._id_of(name) if kept else self._home.id_key.from_name(name))
+        return stub
 
     __getitem__ = get_by_name
 

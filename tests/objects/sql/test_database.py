@@ -210,7 +210,7 @@ def test_a_step_of_which_all_was_rolled_back_stores_nothing(world: World, exists
         await handle.call(roll_back)
         await settle()
         store = world.store_of(handle)
-        idle = handle.instance.rows.sql.idle  # type: ignore[union-attr]
+        idle = handle.instance.rows.sql.idle
         return store.record(handle.id.raw) is not None, store.counters().entries - entries, idle
 
     assert world.run(scenario) == (exists, 0, True)

@@ -42,7 +42,7 @@ def pages_are_published_as_they_are_written(patch: pytest.MonkeyPatch) -> None:
 
     def published(self: PageFile, number: int, page: bytes) -> None:
         write(self, number, page)
-        shelf: Shelf = self.stored.__self__  # type: ignore[attr-defined]
+        shelf: Shelf = self.stored.__self__
         shelf.pages[number] = page
 
     patch.setattr(PageFile, "write", published)
