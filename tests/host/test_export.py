@@ -8,8 +8,9 @@ import pytest
 import perdure
 from perdure.host.export import export_object
 from perdure.host.stored_object import stored_class
-from perdure.model.errors import StoreBroken, WrongValue
+from perdure.model.errors import StorageFull, StoreBroken, WrongValue
 from tests.host.stored import Box, Other, dump, exported, imported, keys_of, random_steps, work
+from tests.store.test_backup import room_for
 from tests.store.test_damage import flip_bit_at
 
 
@@ -127,6 +128,22 @@ def test_a_damaged_object_is_not_exported_half(tmp_path):
     flip_bit_at(of.database, "kv", b"find this in the file")
 
     with pytest.raises(StoreBroken, match="perdure doctor"):
+        exported(tmp_path / "data", "one", tmp_path / "one.db")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+@pytest.mark.parametrize("size", [50_000, 300_000, 900_000])
+def test_a_full_disk_is_said_and_leaves_no_half_of_an_object(tmp_path, size):
+    work(
+        tmp_path / "data",
+        (
+            "one",
+            "sql.exec('CREATE TABLE t(a)'); sql.exec('INSERT INTO t VALUES(zeroblob(500000))'); kv.put('k', 'x' * 900_000)",
+        ),
+    )
+
+    with room_for(size), pytest.raises(StorageFull, match="no room for one.db.*nothing was changed"):
         exported(tmp_path / "data", "one", tmp_path / "one.db")
 
     assert {path.name for path in tmp_path.iterdir()} == {"data"}

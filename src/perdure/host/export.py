@@ -23,11 +23,15 @@ from perdure.store.file_system import checksummed_file_system
 from perdure.store.folders import sync_folder
 from perdure.store.log import DamagedLog
 from perdure.store.snapshot import ObjectSnapshot, read_only
+from perdure.store.trouble import cannot_write, could_not_be_written
 
 _CREATE_KEYS = f"CREATE TABLE {KEYS}(key TEXT PRIMARY KEY, value BLOB, json TEXT)"
 
 # Pages between two looks at the progress.
 _STEP_PAGES = 1_024
+
+# Pages written at once: one by one they take as long again as reading them.
+_BUFFER_BYTES = 1024 * 1024
 
 
 def export_object(
@@ -36,13 +40,13 @@ def export_object(
     """Writes the object to `file`, which is on disk when this returns.
 
     force: a file of that name is replaced. Raises WrongValue if there is one otherwise, if the object stores nothing, or if
-    it has to start first; StoreBroken if what it stored cannot be read.
+    it has to start first; StorageFull if there is no room; StoreBroken if what it stored cannot be read.
     """
     if file.exists() and not force:
         raise WrongValue(
             what=f"{file.name} is there already",
             where=str(file),
-            next_step="give another name, or --force to replace it",
+            next_step="give another name, or --force to replace it; in Python, delete it first",
         )
     if not of.database.exists():  # nobody has opened the class yet
         raise _stores_nothing(of, id)
@@ -52,7 +56,11 @@ def export_object(
         try:
             with read_only(of.database, checksummed_file_system()) as connection:
                 write_object(readable(ObjectSnapshot(connection, id.raw), of, id), part, progress)
+        except OSError as error:
+            raise cannot_write(file, error) from error
         except (apsw.Error, DamagedLog) as error:
+            if isinstance(error, apsw.Error) and could_not_be_written(error):
+                raise cannot_write(file, error) from error
             raise StoreBroken(
                 what=f"object {id.hex} of {of.row.class_name} cannot be exported",
                 where=str(of.database),
@@ -94,7 +102,7 @@ def _named(id: ObjectId) -> str:
 def write_object(stored: ObjectSnapshot, part: Path, progress: Progress = lambda *_: None) -> None:
     """Makes the file, which is not there yet; its contents are on disk when this returns."""
     pages = stored.database_pages
-    with part.open("xb") as out:
+    with part.open("xb", buffering=_BUFFER_BYTES) as out:
         for number in range(pages):
             out.write(stored.page(number) or bytes(PAGE_BYTES))
             if number % _STEP_PAGES == 0:

@@ -7,7 +7,6 @@ in it, or neither, whether this process, another or nobody serves the folder. Th
 docs/guides/storage.md and tests/store/test_backup.py.
 """
 
-import errno
 import hashlib
 import io
 import os
@@ -23,7 +22,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from perdure.model.errors import PerdureError, StorageFull, StoreBroken, WrongValue
+from perdure.model.errors import PerdureError, StoreBroken, WrongValue
 from perdure.store.bounds import WRITER_BUSY_MS
 from perdure.store.catalog import DATABASE as CATALOG
 from perdure.store.connection import PAGE_BYTES, close_untouched, keep_writers_out
@@ -32,6 +31,7 @@ from perdure.store.file_image import FileImage
 from perdure.store.files import DATABASE
 from perdure.store.folders import Folders, sync_folder
 from perdure.store.snapshot import open_read_only
+from perdure.store.trouble import cannot_write, could_not_be_written
 
 FORMAT = 1
 """Of the manifest; goes up with every change that an older Perdure would misread."""
@@ -46,9 +46,6 @@ _CHUNK_BYTES = 1024 * 1024
 
 # Not in the type stubs of Python is the second: how much is copied at a time.
 _TAR_OPTIONS: dict[str, Any] = {"format": tarfile.PAX_FORMAT, "copybufsize": _CHUNK_BYTES}
-
-# The disk, what this user may have of it, and how long a file may be.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # A manifest has a line a class; this is far more than any folder has, and less than would hurt.
 _MANIFEST_BYTES_MAX = 64 * 1024 * 1024
@@ -104,9 +101,11 @@ def create_backup(
                 os.fsync(out.fileno())
         os.replace(part, file)
         sync_folder(file.absolute().parent)
-    except (OSError, apsw.FullError) as error:
-        raise _cannot_write(file, error) from error
+    except OSError as error:
+        raise cannot_write(file, error) from error
     except apsw.Error as error:
+        if could_not_be_written(error):
+            raise cannot_write(file, error) from error
         raise StoreBroken(
             what="the data folder cannot be backed up",
             where=str(data_folder),
@@ -356,7 +355,7 @@ def _writing(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise cannot_write(target, error) from error
 
 
 def _write_all(out: io.FileIO, piece: memoryview) -> None:
@@ -379,18 +378,6 @@ def _manifest_of(file: Path, texts: dict[str, bytes]) -> Manifest:
             next_step="run that version or a later one",
         )
     return manifest
-
-
-def _cannot_write(path: Path, error: OSError | apsw.FullError) -> PerdureError:
-    full = isinstance(error, apsw.FullError) or error.errno in _FULL
-    return (StorageFull if full else StoreBroken)(
-        what=f"there is no room for {path.name}" if full else f"{path.name} cannot be written",
-        where=str(path),
-        why=str(error),
-        next_step="free some space, or give a place on another disk; nothing was changed"
-        if full
-        else "check the disk, and that this user may write there; nothing was changed",
-    )
 
 
 def _damaged(file: Path, why: str) -> PerdureError:

@@ -3,7 +3,9 @@
 See tests/store/test_faults.py.
 """
 
+import errno
 from enum import Enum, auto
+from pathlib import Path
 
 import apsw
 
@@ -21,6 +23,9 @@ class Trouble(Enum):
     IO = auto()
     """What is on disk is unknown: close everything, open it anew, look."""
 
+
+# The disk, what this user may have of it, and how long a file may be.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _DAMAGE_RESULTS = (apsw.SQLITE_IOERR_DATA, apsw.SQLITE_IOERR_CORRUPTFS)
 
@@ -70,6 +75,24 @@ def failed_read(error: BaseException, what: str, where: str) -> StorageBroken:
     )
     broken.__cause__ = error
     return broken
+
+
+def could_not_be_written(error: apsw.Error) -> bool:
+    """Whether it was writing that failed, so that it says nothing of what was read."""
+    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_WRITE
+
+
+def cannot_write(file: Path, error: OSError | apsw.Error) -> StorageBroken:
+    """What somebody is told who is to have a file (a backup, an export) that cannot be written."""
+    full = error.errno in _FULL if isinstance(error, OSError) else could_not_be_written(error)
+    return (StorageFull if full else StoreBroken)(
+        what=f"there is no room for {file.name}" if full else f"{file.name} cannot be written",
+        where=str(file),
+        why=str(error),
+        next_step="free some space, or give a place on another disk; nothing was changed"
+        if full
+        else "check the disk, and that this user may write there; nothing was changed",
+    )
 
 
 def store_off(error: BaseException, where: str) -> StoreBroken:
