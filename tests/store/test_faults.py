@@ -3,12 +3,14 @@
 Each fault is followed by a cut of power, once before the next commit and once after it.
 """
 
+from contextlib import suppress
+
 import apsw
 import pytest
 
-from perdure.core.entry import Entry
+from perdure.core.entry import Alarm, AlarmChange, Entry
 from perdure.model.errors import StorageBroken, StorageFull, StoreBroken
-from perdure.store import files
+from perdure.store import files, undo_reading
 from perdure.store.crash_point import CrashPoint
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
 from tests.store.world import World
@@ -290,6 +292,36 @@ def test_another_program_that_holds_the_database_fails_a_group_and_no_more(at, m
     assert at.answer(A, at.world.put(A, 1, k=b"3")) == []
     at.world.settle()
     assert at.store.get(1, "k") == b"3"
+
+
+@pytest.mark.parametrize("error", [DiskError.FULL, DiskError.IO], ids=["full disk", "I/O error"])
+@pytest.mark.parametrize("written", range(4))
+def test_a_restore_that_a_fault_ends_is_gone_through_when_the_disk_is_well_again(at, error, written, monkeypatch):
+    monkeypatch.setattr(undo_reading, "RESTORE_SLICE_BYTES", 1)
+    monkeypatch.setattr(undo_reading, "RESTORE_READ_ROWS", 1)
+    keys = [f"k{n}" for n in range(6)]
+    at.world.put(A, 1, **dict.fromkeys(keys, b"before"))
+    at.world.store.append(Entry(A, 0, 1, {}, alarm=AlarmChange(Alarm(5, 5)), pin=True))
+    place = at.store.pinned_place(A)
+    at.world.quiet()
+    at.world.store.append(Entry(A, 0, 1, dict.fromkeys(keys, b"after"), alarm=AlarmChange(None)))
+    at.world.quiet()
+    at.store.append(Entry(A, 0, 0, {}, pin=True, restore=place))
+    at.world.settle()
+    at.disk.fail_next(Operation.WRITE, error, skip=written, files="-wal")
+
+    with suppress(StorageBroken):
+        at.world.run(at.store.restore(A))
+    at.world.clock.advance(10)
+    at.world.settle()
+    assert at.disk.faults_left == 0
+    assert at.store.get(2, "k") == b"1"
+    at.cut()
+    at.world.run(at.store.restore(A))
+
+    assert [at.store.get(1, key) for key in keys] == [b"before"] * 6
+    assert at.store.alarm(A) == Alarm(5, 5)
+    assert at.store.place_to_restore(A) is None
 
 
 def the_past_is_over(at):
