@@ -54,6 +54,21 @@ def test_the_script_of_the_guide_to_embedding_counts_from_run_to_run(tmp_path):
     assert said == ["1\n", "2\n"]
 
 
+def test_the_copy_of_the_guide_to_embedding_is_tried_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    python = [block.text for block in blocks(DOCS / "guides" / "embedding.md") if block.language == "python"]
+    program, tried = python[0], next(text for text in python if "rt.fork" in text)
+    (tmp_path / "tried.py").write_text(
+        f"{program.replace('asyncio.run(main())', '')}\n{tried}\n"
+        "async def both():\n    async with perdure.open('data/', objects=[Counter]) as rt:\n"
+        "        await rt[Counter]['ann'].add()\n        await try_it_on_a_copy(rt)\n\nasyncio.run(both())\n"
+    )
+
+    subprocess.run([sys.executable, "tried.py"], cwd=tmp_path, check=True, timeout=60)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"tried.py", "data", "ann.db", "monday.perdure"}
+
+
 def test_the_program_for_those_who_come_from_cloudflare_counts(tmp_path):
     main = tmp_path / "from_cloudflare.py"
     main.write_text(module_of(DOCS / "coming-from-cloudflare.md"))

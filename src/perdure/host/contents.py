@@ -109,7 +109,7 @@ def refuse_existing(place: Place, id: ObjectId, *, replace: bool) -> ObjectRecor
         raise WrongValue(
             what=f"{(id.name if id.name is not None else id.hex)!r:.100} stores something already",
             where=place.label(id.raw, None),
-            next_step="give another name, or --replace",
+            next_step="give another name, or --replace it; in Python, delete it first",
         )
     return current
 

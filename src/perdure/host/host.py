@@ -37,8 +37,12 @@ DRAIN_S = 10.0
 class Host:
     """A Worker that runs here. Made by `Host.start`."""
 
-    def __init__(self, worker: Worker, folder: DataFolder, resources: AsyncExitStack, clock: Clock) -> None:
+    def __init__(
+        self, worker: Worker, folder: DataFolder, inspection: Inspection, resources: AsyncExitStack, clock: Clock
+    ) -> None:
         self.worker = worker
+        self.inspection = inspection
+        """Answers what operators ask of the folder."""
         self._folder = folder
         self._resources = resources
         """The data folder and what it works with; what was opened last is closed first."""
@@ -119,7 +123,7 @@ class Host:
             resources.callback(inspection.close)
             control = await ControlServer.start(folder.path, inspection)
             resources.push_async_callback(control.close)
-            return Host(worker, folder, resources.pop_all(), clock)
+            return Host(worker, folder, inspection, resources.pop_all(), clock)
 
     @property
     def running_requests(self) -> int:

@@ -115,7 +115,7 @@ class StoredSql:
         except SqlError as error:
             if error.sqlite_code.startswith("SQLITE_READONLY"):
                 error.why = "the statement would write, and was only to read"
-                error.next_step = "give --write if it is to change the object"
+                error.next_step = "give --write if it is to change the object; in Python, call a method of it"
             raise
 
     async def _write(self, found: Found, statement: str) -> Result:

@@ -11,6 +11,7 @@ from threading import get_ident
 from typing import Any, TypeVar
 
 from perdure.host.host import Host
+from perdure.host.runtime_objects import ObjectVerbs
 from perdure.model.errors import Disconnected, NoHandler, WrongThread, WrongType
 from perdure.objects.origin import ORIGIN
 from perdure.web.body import Body
@@ -27,7 +28,7 @@ LOCAL = "http://localhost"
 """Of a URL that is a path alone."""
 
 
-class Runtime:
+class Runtime(ObjectVerbs):
     """Objects, and a Worker if one was given, inside this process. Made by `perdure.open`.
 
     `rt[Counter]` is the namespace of a class, `rt[Counter]["ann"]` a stub of one object, typed as the class.
@@ -50,9 +51,13 @@ class Runtime:
         """All objects of a class that was opened. Raises WrongType for any other."""
         self._check()
         worker = self._host.worker
-        for spec in worker.program.classes.values():
+        return worker.namespace(worker.program.classes[self._named(cls)].cls)
+
+    def _named(self, cls: type[Any]) -> str:
+        """The name of a class that was opened."""
+        for name, spec in self._host.worker.program.classes.items():
             if spec.cls is cls or self._is_its_import(spec.cls, cls):
-                return worker.namespace(spec.cls)
+                return name
         raise self._unknown(cls)
 
     async def fetch(

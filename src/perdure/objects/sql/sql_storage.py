@@ -61,7 +61,7 @@ class SqlStorage:
     def exec_many(self, query: str, rows: Iterable[Sequence[SqlValue] | Mapping[str, SqlValue]], /) -> int:
         """Runs one statement for each of `rows`, all of them or none; gives the number of rows written."""
         database = self._database()
-        self._check(query)
+        check_statement(query, self._instance.label)
         self._instance.rows.write_sql()
         try:
             depth = self._instance.rows.depth
@@ -105,7 +105,7 @@ class SqlStorage:
         return Cursor(Fetched(result.names, result.rows, result.written, self._instance.label), make)
 
     def _values(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any]) -> Bindings:
-        self._check(query)
+        check_statement(query, self._instance.label)
         if named and bindings:
             raise WrongType(
                 what="the statement was given values in order and by name",
@@ -135,22 +135,24 @@ class SqlStorage:
         if database.lost:
             self._instance.break_with(error)
 
-    def _check(self, query: object) -> None:
-        if type(query) is not str:
-            raise WrongType(
-                what=f"a statement of SQL must be a str, not {type(query).__name__}",
-                where=self._instance.label,
-                next_step='write exec("SELECT ...", value, ...)',
-            )
-        if "\0" in query:
-            raise WrongValue(
-                what="a statement of SQL holds a NUL character",
-                where=self._instance.label,
-                next_step="give the text as a value: exec('SELECT ?', text)",
-            )
-
     # Cloudflare's name
     databaseSize = database_size
+
+
+def check_statement(query: object, where: str) -> None:
+    """Raises WrongType and WrongValue for what can be no text of SQL."""
+    if type(query) is not str:
+        raise WrongType(
+            what=f"a statement of SQL must be a str, not {type(query).__name__}",
+            where=where,
+            next_step='write exec("SELECT ...", value, ...)',
+        )
+    if "\0" in query:
+        raise WrongValue(
+            what="a statement of SQL holds a NUL character",
+            where=where,
+            next_step="give the text as a value: exec('SELECT ?', text)",
+        )
 
 
 def _name(type_: object) -> str:
