@@ -1,5 +1,6 @@
 """What holds for every test: chance is repeatable and a busy machine is no failure. What costs time for nothing is left out."""
 
+import gc
 import os
 import shutil
 import sys
@@ -14,6 +15,12 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says how busy the machine is; print_blob gives what repeats a failure elsewhere.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """Nine thousand tests and what they import stay until the end: no collection of garbage need look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
