@@ -116,6 +116,24 @@ def test_at_start_folders_of_nobody_are_swept_and_missing_ones_made(tmp_path):
     with_folder(tmp_path / "data", second)
 
 
+def test_a_namespace_that_takes_another_key_has_it_for_good_and_no_other_namespace_has(tmp_path):
+    async def first(folder):
+        a, _ = await made(folder, "A", "B")
+        keys.update({row.id: row.unique_key for row in await folder.namespaces()})
+
+        taken = await folder.take_key(a, "shop-Box")
+
+        assert (taken.id, taken.unique_key) == (a, "shop-Box")
+        keys[a] = "shop-Box"
+
+    async def second(folder):
+        assert {row.id: row.unique_key for row in await folder.namespaces()} == keys
+
+    keys = {}
+    with_folder(tmp_path / "data", first)
+    with_folder(tmp_path / "data", second)
+
+
 def test_a_migration_that_fails_leaves_everything_as_it_was(tmp_path):
     class Failed(Exception):
         pass

@@ -13,6 +13,7 @@ from perdure.cli.config_option import ConfigFile
 from perdure.cli.console import Console
 from perdure.cli.data_question import Answer, AsJson, DataFolderOption, answered, ask_and_say, whose
 from perdure.cli.exit_code import ExitCode
+from perdure.cli.import_wrangler import import_from_wrangler
 from perdure.cli.table import printable
 from perdure.host.control_client import FolderAccess
 from perdure.host.export import export_object
@@ -27,7 +28,7 @@ LEFT_OUT_SHOWN_MAX = 10
 # Given unless --all is.
 _Class = Annotated[
     str | None,
-    typer.Argument(metavar="[CLASS", help="The object class; WORKER/CLASS if several have one.", show_default=False),
+    typer.Argument(metavar="CLASS", help="The object class; WORKER/CLASS if several have one.", show_default=False),
 ]
 _Object = Annotated[
     str | None, typer.Argument(metavar="OBJECT", help="The object's name, or its id.", show_default=False)
@@ -35,7 +36,7 @@ _Object = Annotated[
 _File = Annotated[
     Path | None,
     typer.Argument(
-        metavar="FILE]", help="An SQLite database; the keys are in its table _perdure_kv.", show_default=False
+        metavar="FILE", help="An SQLite database; the keys are in its table _perdure_kv.", show_default=False
     ),
 ]
 
@@ -110,6 +111,16 @@ def import_file(
     all: Annotated[
         Path | None, typer.Option("--all", metavar="DIR", help="Every object of a folder that export --all made.")
     ] = None,
+    from_wrangler: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-wrangler", metavar="DIR", help="Every object that wrangler dev has in .wrangler, or of CLASS."
+        ),
+    ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option("--names", metavar="FILE", help="Names of such objects, one a line, where wrangler kept none."),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Let the file take the place of what is stored.")] = False,
     data: DataFolderOption = None,
     config: ConfigFile = None,
@@ -118,15 +129,33 @@ def import_file(
     """Make an object of a file: all its tables, and its keys if it has _perdure_kv.
 
     The object is what it was until all of the file is stored; its alarm stays. If the folder is served, that goes on, and an
-    object that is replaced while it runs is reset. With --all, objects that cannot be made are left out and named.
+    object that is replaced while it runs is reset. With --all, objects that cannot be made are left out and named. So they are
+    with --from-wrangler, which takes alarms too, and needs the folder for itself.
     """
+    if from_wrangler is not None:
+        if object is not None or all is not None:
+            raise typer.BadParameter("with --from-wrangler there is only CLASS to name", param_hint="--from-wrangler")
+        import_from_wrangler(
+            from_wrangler,
+            class_name=class_name,
+            names=names,
+            replace=replace,
+            data=data,
+            config=config,
+            as_json=as_json,
+        )
+        return
+    if names is not None:
+        raise typer.BadParameter("names are of --from-wrangler", param_hint="--names")
     if all is not None:
         if class_name is not None:
             raise typer.BadParameter("with --all there is nothing else to name", param_hint="--all")
         _import_all(all, replace=replace, data=data, config=config, as_json=as_json)
         return
     if class_name is None or object is None or file is None:
-        raise typer.BadParameter("give CLASS, OBJECT and FILE, or --all DIR", param_hint="CLASS OBJECT FILE")
+        raise typer.BadParameter(
+            "give CLASS, OBJECT and FILE, --all DIR, or --from-wrangler DIR", param_hint="CLASS OBJECT FILE"
+        )
 
     def say(console: Console, answer: Answer) -> None:
         console.line(f"Imported: {file} as {whose(answer)}")

@@ -30,6 +30,8 @@ Examples:
     perdure objects fork Room lobby copy                  another one that holds the same
 
     perdure objects export --all rooms                    a file for each object
+
+    perdure objects import --from-wrangler .wrangler      the objects that wrangler dev has
 """
 FIELDS = ("class", "name", "id", "created", "last_written", "bytes", "alarm", "sockets", "state")
 

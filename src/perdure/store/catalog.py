@@ -37,7 +37,7 @@ class NamespaceRow:
     worker: str
     class_name: str
     unique_key: str
-    """Hex; what ids of this namespace are made with."""
+    """What ids of this namespace are made with: random hex, or the key of a namespace whose objects were brought here."""
     created_ms: int
 
 
@@ -100,6 +100,17 @@ class Catalog:
                     self.connection.execute("INSERT OR REPLACE INTO migration VALUES(?, ?)", (worker, plan.new_tag))
         except apsw.Error as error:
             raise self._broken(f"the migration of {worker!r} was not recorded", error) from error
+
+    def take_key(self, namespace_id: str, unique_key: str) -> NamespaceRow:
+        """From now on ids of that namespace are made with this key; durable when it returns. It has no objects yet."""
+        points = CrashPoint.BEFORE_CATALOG_COMMIT, CrashPoint.AFTER_CATALOG_COMMIT
+        try:
+            with transaction(self.connection, self._at, *points):
+                self.connection.execute("UPDATE namespace SET unique_key = ? WHERE id = ?", (unique_key, namespace_id))
+        except apsw.Error as error:
+            raise self._broken(f"the key of namespace {namespace_id} was not recorded", error) from error
+        (row,) = [row for row in self.namespaces() if row.id == namespace_id]
+        return row
 
     def close(self) -> None:
         self.connection.close()

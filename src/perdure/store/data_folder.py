@@ -131,6 +131,11 @@ class DataFolder:
         await run_job(self._committer, partial(self._folders.follow, [row.id for row in everything]))
         return [row for row in everything if row.worker == worker]
 
+    async def take_key(self, namespace_id: str, unique_key: str) -> NamespaceRow:
+        """Lets a namespace that has no objects make ids as another one did; gives it as it is then, durably."""
+        self._refuse()
+        return await run_job(self._committer, partial(self._catalog.take_key, namespace_id, unique_key))
+
     # Stores
 
     async def store(self, namespace_id: str) -> SqliteStore:
