@@ -61,7 +61,7 @@ class SqlStorage:
     def exec_many(self, query: str, rows: Iterable[Sequence[SqlValue] | Mapping[str, SqlValue]], /) -> int:
         """Runs one statement for each of `rows`, all of them or none; gives the number of rows written."""
         database = self._database()
-        check_statement(query, self._instance.label)
+        check_statement(query, database.label)
         self._instance.rows.write_sql()
         try:
             depth = self._instance.rows.depth
@@ -82,13 +82,14 @@ class SqlStorage:
         return self._run(query, bindings, named, row_maker(type_, f"run_as({_name(type_)})"))
 
     def _run(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Op[Cursor[T]]:
-        values = self._values(query, bindings, named)
-        made = partial(self._cursor, make)
+        label = self._instance.label
+        values = _values(query, bindings, named, label)
+        made = partial(_cursor, make, label)
         return run_off_loop(self._instance, self._database, query, values, made)
 
     def _exec(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any], make: Make[T]) -> Cursor[T]:
         database = self._database()
-        values = self._values(query, bindings, named)
+        values = _values(query, bindings, named, database.label)
         rows = self._instance.rows
         if not only_reads(query) or ";" in query:
             rows.write_sql()
@@ -99,21 +100,7 @@ class SqlStorage:
         except PerdureError as error:
             self._look_at(database, error)
             raise
-        return self._cursor(make, result)
-
-    def _cursor(self, make: Make[T], result: Result) -> Cursor[T]:
-        return Cursor(Fetched(result.names, result.rows, result.written, self._instance.label), make)
-
-    def _values(self, query: str, bindings: tuple[Any, ...], named: dict[str, Any]) -> Bindings:
-        check_statement(query, self._instance.label)
-        if named and bindings:
-            raise WrongType(
-                what="the statement was given values in order and by name",
-                where=self._instance.label,
-                why="a statement has `?` or `:name`, and not both",
-                next_step="use one of them",
-            )
-        return named or bindings
+        return _cursor(make, database.label, result)
 
     def _database(self) -> Database:
         instance = self._instance
@@ -153,6 +140,22 @@ def check_statement(query: object, where: str) -> None:
             where=where,
             next_step="give the text as a value: exec('SELECT ?', text)",
         )
+
+
+def _values(query: str, bindings: tuple[Any, ...], named: dict[str, Any], where: str) -> Bindings:
+    check_statement(query, where)
+    if named and bindings:
+        raise WrongType(
+            what="the statement was given values in order and by name",
+            where=where,
+            why="a statement has `?` or `:name`, and not both",
+            next_step="use one of them",
+        )
+    return named or bindings
+
+
+def _cursor(make: Make[T], where: str, result: Result) -> Cursor[T]:
+    return Cursor(Fetched(result.names, result.rows, result.written, where), make)
 
 
 def _name(type_: object) -> str:
