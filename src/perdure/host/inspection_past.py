@@ -18,6 +18,7 @@ from perdure.model.errors import PerdureError, WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.objects.instance import Instance
 from perdure.objects.storage.bookmarks import (
+    HOW_LONG_KEPT,
     NOT_KEPT,
     NotThisObjects,
     bookmark_place,
@@ -112,7 +113,7 @@ async def place_of_moment(place: Place, id: ObjectId, at: str, clock: Clock) -> 
         raise WrongValue(
             what=f"of {at!r:.60} nothing is kept any more",
             where=where,
-            why="the past is kept for 30 days, and less of it when the store changes much",
+            why=HOW_LONG_KEPT,
             next_step="give a later time",
         )
     return found

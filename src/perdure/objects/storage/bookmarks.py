@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 _TEXT: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{32})", re.ASCII)
 _CHECK_BYTES: Final = 16
 
+HOW_LONG_KEPT: Final = "the past is kept for 30 days or `storage.past_days`, and less of it when the store changes much"
 NOT_KEPT: Final = (
     "what undoes the writes since is not kept any more, or the store was replaced by an older copy",
-    "take a later bookmark: the past is kept for 30 days, and less of it when the store changes much",
+    f"take a later bookmark: {HOW_LONG_KEPT}",
 )
 """Why, and what then."""
 
@@ -43,8 +44,8 @@ class Bookmarks:
     def current_bookmark(self) -> Op[str]:
         """A bookmark of the state at the end of the running unit, which ends here; durable when the await returns.
 
-        It can be gone back to exactly, as long as the past is kept: 30 days, or less of a store that changes much. Not inside
-        a transaction (WrongValue).
+        It can be gone back to exactly, as long as the past is kept: 30 days or `storage.past_days`, and less of a store that
+        changes much. Not inside a transaction (WrongValue).
         """
         instance = self._instance
         place = self._pin("current_bookmark()", None)
@@ -53,7 +54,7 @@ class Bookmarks:
     def bookmark_for_time(self, at: datetime, /) -> Op[str]:
         """A bookmark of the state at that time, or a little before: the longer ago, the fewer states are kept.
 
-        Within a second of it for an hour, within a minute for a day, within an hour for 30 days. at: an aware datetime.
+        Within a second of it for an hour, within a minute for a day, within an hour for the rest. at: an aware datetime.
         Raises NaiveDatetime, WrongType, and WrongValue for a time that is to come or so long ago that it is not kept.
         """
         if not isinstance(at, datetime):
@@ -138,7 +139,7 @@ class Bookmarks:
                     raise WrongValue(
                         what=f"{what} was given a time of which nothing is kept any more: {_shown(at_ms)}",
                         where=instance.label,
-                        why="the past is kept for 30 days, and less of it when the store changes much",
+                        why=HOW_LONG_KEPT,
                         next_step="ask for a later time",
                     )
                 op.resolve(bookmark_text(instance.id.raw, place))
