@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import perdure
 from perdure.host import contents, inspection_contents
 from perdure.host.control_client import FolderAccess
+from perdure.host.doctor import examine
 from perdure.host.inspection_request import ForkObject, ImportFile, ListObjects, Request, RestoreObject, ShowObject
 from perdure.model.errors import StorageFull, WrongValue
 from tests.host.stored import Box, Other, asked, box, dump, exported, keys_of, random_steps, run_in, with_folder, work
@@ -276,6 +278,7 @@ def test_a_process_that_is_killed_amid_it_leaves_the_object_as_it_was_or_whole(t
 
     done = asked_until_killed(folder, request, point, nth)
 
+    assert not examine(folder, now_ms=time.time_ns() // 1_000_000, looking_at=lambda _: None).findings
     (found,) = work(folder, ("two", READ))
     assert found in ([1, [1]], [2, [2]])
     assert done is None or found == [1, [1]]
@@ -315,6 +318,7 @@ import asyncio, resource, sys
 from pathlib import Path
 import perdure
 from tests.host.stored import Box, Other, asked
+from perdure.host.doctor import examine
 from perdure.host.inspection_request import ForkObject
 
 async def main():

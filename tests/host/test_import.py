@@ -1,5 +1,6 @@
 """Until the last entry of an import the object is what it was, wherever it is cut off; then it is what the file holds."""
 
+import os
 import shutil
 import sqlite3
 
@@ -11,7 +12,7 @@ from perdure.host import contents
 from perdure.host.contents import make_object
 from perdure.host.import_object import contents_of_file
 from perdure.host.inspection_place import Place
-from perdure.model.errors import WrongValue
+from perdure.model.errors import StorageFull, WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.model.value import encode
 from perdure.store import upkeep
@@ -19,6 +20,7 @@ from perdure.store.bounds import UNDO_PASS_MS
 from perdure.store.catalog import NamespaceRow
 from perdure.store.crash_point import CrashPoint
 from perdure.store.undo_keeping import UndoKeeping
+from perdure.testing.power_cut import PowerCutDisk
 from tests.host.stored import exported, imported, keys_of, work
 from tests.store.world import CrashAt, Crashed, World
 
@@ -186,6 +188,78 @@ def test_a_row_that_is_no_value_refuses_the_whole_file(tmp_path, file, row, mess
 
     assert rows_of(world) == OLD
     world.close()
+
+
+HOSTILE = [
+    ("CREATE VIEW _perdure_kv AS SELECT 'k' AS key, x'00' AS value; CREATE TABLE t(x)", "is no table"),
+    ("CREATE TABLE _perdure_kv(k); CREATE TABLE t(x)", "no such column"),
+    (
+        "CREATE TABLE _perdure_kv(key, value AS (zeroblob(900000000))); INSERT INTO _perdure_kv VALUES('k')",
+        "too big|cannot be imported",
+    ),
+    ("CREATE TABLE _perdure_kv(key, value); INSERT INTO _perdure_kv VALUES(hex(zeroblob(1500)), x'00')", "3,000 bytes"),
+    ("CREATE TABLE _perdure_kv(key, value); INSERT INTO _perdure_kv VALUES('k', x'01c0'), ('k', x'01c3')", "'k' twice"),
+    ("CREATE TABLE _perdure_kv(key, value); INSERT INTO _perdure_kv VALUES(CAST(x'ff' AS TEXT), x'01c0')", "utf-8"),
+    (
+        "CREATE TABLE _perdure_kv(key, value);"
+        f" INSERT INTO _perdure_kv VALUES('k', CAST(x'01{'91' * 50_000}c0' AS BLOB))",
+        "'k' of _perdure_kv is not",
+    ),
+]
+
+
+@pytest.mark.parametrize(("script", "message"), HOSTILE)
+def test_a_file_that_was_made_to_do_harm_is_refused_whole(tmp_path, script, message):
+    connection = sqlite3.connect(tmp_path / "hostile.db")
+    connection.executescript(script)
+    connection.close()
+    work(tmp_path / "data", ("one", "kv.put('a', 1)"))
+
+    with pytest.raises(WrongValue, match=message):
+        imported(tmp_path / "data", "two", tmp_path / "hostile.db")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "missing", "device"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
+    path = tmp_path / kind
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    work(tmp_path / "data", ("one", "kv.put('a', 1)"))
+
+    with pytest.raises(WrongValue, match="not a file|no such file"):
+        imported(tmp_path / "data", "two", path)
+
+
+def test_a_disk_that_is_full_leaves_the_object_as_it_was_and_the_import_is_made_again_when_it_is_not(tmp_path, file):
+    disk = PowerCutDisk(tmp_path / "disk")
+    world = World(tmp_path / "disk" / "store", file_system=disk.file_system)
+    world.register(ID.raw, world.store.new_generation(), "room", **OLD)
+    world.settle()
+
+    def fill(done, total):
+        disk.full = True
+
+    with pytest.raises(StorageFull):
+        world.run(importing(world, file, tmp_path, progress=fill))
+    assert rows_of(world) == OLD
+    disk.full = False
+    world.clock.advance(10)
+    world.quiet()
+
+    world.run(importing(world, file, tmp_path))
+
+    assert rows_of(world) == NEW
+    tables = world.store._upkeep.tables().connection
+    world.quiet()
+    stored = {row[0] for row in tables.execute("SELECT generation FROM kv UNION SELECT id >> 24 FROM page")}
+    left = {row[0] for row in tables.execute("SELECT generation FROM kept UNION SELECT generation FROM retired")}
+    assert stored <= {world.store.record(ID.raw).generation} | left
+    world.abandon()
+    disk.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no database" * 100])

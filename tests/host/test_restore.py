@@ -120,6 +120,37 @@ def test_an_object_that_does_not_start_any_more_is_taken_back_all_the_same(tmp_p
     asyncio.run(scenario())
 
 
+def test_an_object_that_ends_before_its_turn_is_taken_back_all_the_same(tmp_path):
+    async def scenario():
+        leaves = asyncio.Event()
+
+        class Leaver(Box):
+            async def hold(self):
+                async with self.ctx.critical_section():
+                    await leaves.wait()
+                    self.ctx.abort("had enough")
+
+        async with perdure.open(tmp_path, objects=[Leaver]) as runtime:
+            one = runtime[Leaver]["one"]
+            await one.run(WRITE.format(1))
+            bookmark = await one.run(BOOKMARK)
+            await one.run(WRITE.format(2))
+            holding = asyncio.ensure_future(one.hold())
+            restoring = asyncio.ensure_future(asked(tmp_path, RestoreObject("Leaver", "one", bookmark)))
+            for residents in runtime._host.worker.residents.values():
+                while not any(instance.queued for instance in residents.instances):
+                    await asyncio.sleep(0)
+
+            leaves.set()
+
+            await restoring
+            with pytest.raises(perdure.ObjectReset):
+                await holding
+            assert await one.run(READ) == [1, [1]]
+
+    asyncio.run(scenario())
+
+
 @whoever_answers
 def test_a_time_is_as_good_as_a_bookmark_of_then(tmp_path, who):
     async def prepare(runtime):

@@ -39,6 +39,9 @@ Elsewhere = Callable[..., Awaitable[Any]]
 SLICE_BYTES = 1024 * 1024
 """Of rows and pages in one entry: a group stays short for those who write at the same time."""
 
+# Of a row, or of a value that its table computes: nothing that an object may hold comes near it, and it must fit in memory.
+_ROW_BYTES_MAX = 16 * 1024 * 1024
+
 _KEY_ROWS = f"SELECT key, value FROM {KEYS} ORDER BY key"
 
 
@@ -207,6 +210,7 @@ def _pages_of(tables: Path | None) -> Iterator[tuple[int, bytes]]:
 def scratch_database(path: Path) -> apsw.Connection:
     """One that nobody else has, and that is made again if it is lost."""
     connection = apsw.Connection(str(path))
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, _ROW_BYTES_MAX)
     connection.pragma("trusted_schema", False)
     connection.pragma("journal_mode", "off")
     connection.pragma("synchronous", "off")

@@ -26,9 +26,12 @@ _PAGES = "SELECT id, body FROM page WHERE id BETWEEN ? AND ?"
 
 
 def contents_of_object(connection: apsw.Connection, object: bytes, scratch: Path) -> Contents | None:
-    """As it is in this read transaction; None if it stores nothing. Blocks. scratch: an empty folder."""
+    """As it is in this read transaction; None if it stores nothing, or is on its way back to an earlier state.
+
+    Blocks. scratch: an empty folder.
+    """
     stored = ObjectSnapshot(connection, object)
-    if stored.record is None:
+    if stored.record is None or stored.restores:
         return None
     pages = ((number, stored.page(number)) for number in range(stored.database_pages))
     contents = Contents(scratch / "keys.db", scratch / "tables.db")

@@ -31,10 +31,9 @@ def contents_of_file(file: Path, scratch: Path) -> Contents:
         contents = _separated(file, scratch)
         with closing(scratch_database(contents.keys)) as connection:
             if has_keys(connection):
-                for key, value in connection.execute(f"SELECT key, value FROM {KEYS}"):
-                    _check_row(key, value, file)
+                _check_rows(connection, file)
         return contents
-    except (apsw.Error, OSError) as error:
+    except (apsw.Error, OSError, UnicodeDecodeError) as error:
         raise WrongValue(
             what=f"{file.name} cannot be imported",
             where=str(file),
@@ -46,6 +45,14 @@ def contents_of_file(file: Path, scratch: Path) -> Contents:
 def _separated(file: Path, scratch: Path) -> Contents:
     """A copy of the whole file, and of its tables without the keys, in pages as an object has them."""
     keys, tables = scratch / "keys.db", scratch / "tables.db"
+    if not file.is_file():
+        # Also a pipe, which would not be opened until somebody writes to it.
+        raise WrongValue(
+            what=f"{file.name} cannot be imported",
+            where=str(file),
+            why="it is not a file" if file.exists() else "there is no such file for the process that is to read it",
+            next_step="give a file that sqlite3 opens, as perdure objects export writes them",
+        )
     with closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as source:
         source.execute("BEGIN")
         if not source.execute("SELECT count(*) FROM sqlite_schema").get and not file.stat().st_size:
@@ -56,6 +63,12 @@ def _separated(file: Path, scratch: Path) -> Contents:
             while not backup.done:
                 backup.step(_STEP_PAGES)
     with closing(scratch_database(keys)) as copy:
+        if copy.execute("SELECT count(*) FROM sqlite_schema WHERE name = ? AND type <> 'table'", (KEYS,)).get:
+            raise WrongValue(
+                what=f"{KEYS} of {file.name} is no table",
+                where=str(file),
+                next_step="drop it, or export the object anew",
+            )
         with_keys = has_keys(copy)
         others = copy.execute("SELECT count(*) FROM sqlite_schema").get - with_keys
         # The index that its primary key has is no schema of the user's.
@@ -82,6 +95,18 @@ def _copy_without_keys(keys: Path, tables: Path) -> None:
         connection.pragma("page_size", PAGE_BYTES)
         connection.execute("VACUUM INTO ?", (str(tables),))
     dropped.unlink()
+
+
+def _check_rows(connection: apsw.Connection, file: Path) -> None:
+    for key, value in connection.execute(f"SELECT key, value FROM {KEYS}"):
+        _check_row(key, value, file)
+    twice = connection.execute(f"SELECT key FROM {KEYS} GROUP BY key HAVING count(*) > 1 LIMIT 1").get
+    if twice is not None:
+        raise WrongValue(
+            what=f"{KEYS} has the key {twice!r:.100} twice",
+            where=str(file),
+            next_step="delete one of the rows: an object has one value for each key",
+        )
 
 
 def _check_row(key: Any, value: Any, file: Path) -> None:

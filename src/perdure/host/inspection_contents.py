@@ -83,7 +83,9 @@ class MadeObjects:
                     else contents_at(connection, source.raw, at, scratch)
                 )
             if contents is None:
-                raise WrongValue(what=f"{place.class_name} {request.object!r:.100} was deleted a moment ago")
+                raise WrongValue(
+                    what=f"{place.class_name} {request.object!r:.100} was deleted or restored a moment ago"
+                )
             return contents
 
         made = await self._made(place, id, "perdure objects fork", copied, request.replace, progress)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from perdure.host.inspection_place import Place
-from perdure.model.errors import ConstructorFailed, ObjectReset
+from perdure.model.errors import ConstructorFailed, ObjectAborted, ObjectReset, Overloaded, TimeLimitExceeded
 from perdure.model.object_id import ObjectId
 from perdure.objects.event import Event
 from perdure.objects.instance import Instance
@@ -24,23 +24,35 @@ async def in_turn(
 
     An object that goes back to an earlier state does so first. ends_instance: as for `Work`.
     """
-    while True:
+    for turn in range(TURNS_MAX):
         if place.residents is not None and place.live(id.raw) is not None:
             event = Work(what, work, ends_instance=ends_instance)
             place.residents.deliver(id, event)
             try:
                 return await event.outcome
-            except ConstructorFailed:
-                continue  # it has left memory, and nothing was done: what it fails at may be what is to be mended
-        if place.store.place_to_restore(id.raw) is None:
+            except (ConstructorFailed, ObjectReset, ObjectAborted, TimeLimitExceeded):
+                # The instance has ended. If that was before its turn, what it ended of may be what is to be mended.
+                if event.ran or turn == TURNS_MAX - 1:
+                    raise
+        elif place.store.place_to_restore(id.raw) is not None:
+            await place.store.restore(id.raw)
+        else:
             return work(None)
-        await place.store.restore(id.raw)
+    raise Overloaded(
+        what=f"{what}: the turn of {place.label(id.raw, id.name)} did not come",
+        why="it started, went back to an earlier state, and ended all the time",
+        next_step="try again when it is called less",
+    )
+
+
+TURNS_MAX = 100
+"""Instances of one object that may end before their turn: it is called all the time and fails at every start."""
 
 
 class Work(Event):
     """Calls `work` with the instance, in its gate; what that gives is `outcome`."""
 
-    __slots__ = ("_ends_instance", "_result", "_what", "_work", "outcome")
+    __slots__ = ("_ends_instance", "_result", "_what", "_work", "outcome", "ran")
 
     size_bytes = 100
 
@@ -51,6 +63,8 @@ class Work(Event):
         self._work = work
         self._ends_instance = ends_instance
         self._result: tuple[Any] | None = None
+        self.ran = False
+        """`work` has been called."""
         self.outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     @property
@@ -63,6 +77,7 @@ class Work(Event):
         return self._run(member.instance)
 
     async def _run(self, instance: Instance) -> Any:
+        self.ran = True
         result = self._work(instance)
         if self._ends_instance:
             self._result = (result,)
