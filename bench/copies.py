@@ -1,0 +1,148 @@
+"""How fast a data folder is backed up, restored and an object exported, against `cp` of the same bytes; both on disk at the end.
+
+    bench/copies.py --megabytes 1000 --runs 5 --folder /var/tmp
+
+What is copied is in memory already, for both sides. Each run does all, in turn; medians, the ratio of speeds, and the peak of
+memory. Half of the speed of `cp` is wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import perdure
+from perdure.host.export import export_object
+from perdure.host.stored_object import stored_class
+from perdure.host.version import VERSION
+from perdure.store.backup import create_backup, restore_backup
+from perdure.store.file_system import checksummed_file_system
+
+ROW_BYTES = 1_000
+MIB = 1024 * 1024
+
+
+class Rows(perdure.DurableObject):
+    """One object with tables, the others with keys."""
+
+    def fill_table(self, rows: int) -> None:
+        self.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, a BLOB)")
+        insert = "INSERT INTO t(a) VALUES(?)"
+        self.ctx.storage.sql.exec_many(insert, [(os.urandom(ROW_BYTES),) for _ in range(rows)])
+
+    def fill_keys(self, first: int, rows: int) -> None:
+        for n in range(first, first + rows):
+            self.ctx.storage.kv.put(f"{n:09}", os.urandom(ROW_BYTES))
+
+
+async def fill(folder: Path, megabytes: int) -> None:
+    """Half of it in the tables of one object, half in the keys of ten."""
+    units = megabytes // 20
+    async with perdure.open(folder, objects=[Rows]) as runtime:
+        for unit in range(units):
+            await runtime.env.Rows.get_by_name("tables").fill_table(10_000)
+            await runtime.env.Rows.get_by_name(f"keys {unit % 10}").fill_keys(unit * 10_000, 10_000)
+
+
+def one(what: str, folder: Path) -> dict[str, float]:
+    """Does it in this process, and says how long it took."""
+    data, backup = folder / "data", folder / "all.perdure"
+    began = time.perf_counter()
+    if what == "backup":
+        create_backup(
+            data, backup, file_system=checksummed_file_system(), written_by=VERSION, now_ms=time.time_ns() // MIB
+        )
+        size = backup.stat().st_size
+    elif what == "restore":
+        restore_backup(backup, folder / "restored")
+        size = backup.stat().st_size
+    else:
+        of = stored_class(data, "Rows")
+        export_object(of, of.id_of("tables"), folder / "tables.db", force=False)
+        size = (folder / "tables.db").stat().st_size
+    took = time.perf_counter() - began
+    return {"s": took, "bytes": size, "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def copied(sources: list[Path], target: Path) -> dict[str, float]:
+    began = time.perf_counter()
+    target.mkdir()
+    subprocess.run(["cp", "--reflink=never", "-r", *sources, target], check=True)
+    files = [path for path in target.rglob("*") if path.is_file()]
+    subprocess.run(["sync", *files], check=True)
+    took = time.perf_counter() - began
+    size = sum(path.stat().st_size for path in files)
+    shutil.rmtree(target)
+    return {"s": took, "bytes": size}
+
+
+def done_alone(what: str, folder: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", what, "--folder", str(folder)]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(found.stdout))
+
+
+def run(folder: Path, found: dict[str, list[dict[str, float]]], order: int) -> None:
+    stores = [path for path in (folder / "data").rglob("*.db")]
+
+    def ours() -> None:
+        for what in ("backup", "restore", "export"):
+            found.setdefault(what, []).append(done_alone(what, folder))
+
+    def theirs() -> None:
+        for what, sources in (("backup", [folder / "data"]), ("restore", [folder / "data"])):
+            found.setdefault(f"cp for {what}", []).append(copied(sources, folder / "copy"))
+        if (folder / "kept.db").exists():
+            found.setdefault("cp for export", []).append(copied([folder / "kept.db"], folder / "copy"))
+
+    for path in stores:
+        path.read_bytes()
+    for side in (ours, theirs) if order % 2 else (theirs, ours):
+        subprocess.run(["sync"], check=True)
+        side()
+    (folder / "all.perdure").unlink()
+    shutil.rmtree(folder / "restored")
+    (folder / "tables.db").replace(folder / "kept.db")
+
+
+def main() -> None:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=1_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"))
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(one(options.one, options.folder)))
+        return
+    print(f"load before: {os.getloadavg()[0]:.2f}")
+    found: dict[str, list[dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        asyncio.run(fill(Path(name) / "data", options.megabytes))
+        for order in range(options.runs + 1):
+            run(Path(name), found, order)
+    for what in ("backup", "restore", "export"):
+        ours, theirs = found[what][1:], found[f"cp for {what}"][-options.runs :]
+        speed, copy = (statistics.median(one["bytes"] / one["s"] / MIB for one in side) for side in (ours, theirs))
+        memory = max(one["rss"] for one in ours) / MIB
+        print(
+            f"{what}: {ours[0]['bytes'] / MIB:,.0f} MiB at {speed:,.0f} MiB/s, cp at {copy:,.0f} MiB/s:"
+            f" {speed / copy:.2f} of its speed ({min(one['s'] for one in ours):.2f} to {max(one['s'] for one in ours):.2f} s"
+            f" against {min(one['s'] for one in theirs):.2f} to {max(one['s'] for one in theirs):.2f} s);"
+            f" at most {memory:,.0f} MiB of memory"
+        )
+
+
+if __name__ == "__main__":
+    main()
