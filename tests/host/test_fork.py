@@ -40,7 +40,7 @@ for n in range(100):
 """
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("past", [False, True], ids=["now", "then"])
 def test_a_fork_has_the_keys_and_the_dump_of_the_other_object_now_or_then(tmp_path, seed, past):
     folder = tmp_path / "data"
