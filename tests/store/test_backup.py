@@ -286,6 +286,45 @@ def test_a_restore_that_was_killed_anywhere_made_no_folder(tmp_path):
     assert work(tmp_path / "again", ("a", "result = len(kv.get('k'))")) == [2_000_000]
 
 
+class Synced:
+    """Which files and folders were on disk when something got its name, and whether the name was in the end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sizes: dict[Path, int] = {}
+        self.renamed: list[tuple[Path, list[Path]]] = []
+        """What, and which of it was not on disk as it is."""
+        fsync, replace = os.fsync, os.replace
+
+        def noted_fsync(file: int) -> None:
+            fsync(file)
+            self.sizes[Path(os.readlink(f"/proc/self/fd/{file}"))] = os.fstat(file).st_size
+
+        def noted_replace(source: Path, target: Path) -> None:
+            missing = [path for path in (source, *source.rglob("*")) if self.sizes.get(path) != path.stat().st_size]
+            replace(source, target)
+            self.sizes.pop(target.parent, None)
+            self.renamed.append((target, missing))
+
+        monkeypatch.setattr(os, "fsync", noted_fsync)
+        monkeypatch.setattr(os, "replace", noted_replace)
+
+    def assert_whole(self, target: Path) -> None:
+        assert self.renamed[-1] == (target, [])
+        assert target.parent in self.sizes
+
+
+def test_what_a_cut_of_power_finds_under_a_name_was_on_disk_before_it_got_the_name(tmp_path, monkeypatch):
+    work(tmp_path / "data", ("a", "kv.put('k', 'x' * 2_000_000)"))
+    synced = Synced(monkeypatch)
+
+    back_up(tmp_path / "data", tmp_path / "all.perdure")
+    synced.assert_whole(tmp_path / "all.perdure")
+    restore_backup(tmp_path / "all.perdure", tmp_path / "again")
+    synced.assert_whole(tmp_path / "again")
+    exported(tmp_path / "data", "a", tmp_path / "a.db")
+    synced.assert_whole(tmp_path / "a.db")
+
+
 def test_a_damaged_store_is_not_backed_up_as_if_it_were_whole(tmp_path):
     work(tmp_path / "data", ("a", "kv.put('k', 'find this in the file' * 40)"))
     [store] = [path for path in (tmp_path / "data").rglob("store.db") if b"find this" in path.read_bytes()]
