@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import json5
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from perdure.config import load_project
 from perdure.config.toml_text import toml_key, toml_value
 from perdure.model.errors import ConfigError
 from tests.config.conftest import FINE
+from tests.config.json5_text import json5_text
 
 DATA = {
     "name": "w",
@@ -40,7 +40,7 @@ def as_toml(data, table=""):
 
 
 def commented(data):
-    return "// a comment\n" + json5.dumps(data, indent=2, trailing_commas=True).replace(": {", ": /* { */ {")
+    return "// a comment\n" + json5_text(data, indent=2, trailing_commas=True).replace(": {", ": /* { */ {")
 
 
 def block(data):
@@ -111,6 +111,7 @@ def configurations(draw):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(configurations())
 @example({"name": "w", "main": "main.py", "vars": {"A": {"\x85": False}}})
+@example({"name": "w", "main": "main.py", "vars": {"A": {"\x000": False}}})
 def test_any_configuration_reads_equal_in_every_format(folder, data):
     first, *others = [bare(written(folder, name, data)) for name in WRITERS]
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from perdure.config.json_format import JsonFormat
 from perdure.config.json_positions import scan
+from tests.config.json5_text import json5_text
 
 TEXT = """\
 // "not": "a key"
@@ -89,13 +90,14 @@ def written(data, blanks):
             return f"{blank()}{{{''.join(inner)}{blank()}}}{blank()}"
         if isinstance(value, list):
             return f"{blank()}[{','.join(map(text, value))}{blank()}]{blank()}"
-        return blank() + json5.dumps(value) + blank()
+        return blank() + json5_text(value) + blank()
 
     return text(data)
 
 
 @given(st.dictionaries(KEYS, VALUES, max_size=4), BLANKS)
 @example({"a": [{"b": 1}]}, ["//\n"])
+@example({"a": "\x000"}, [""])
 def test_the_keys_found_are_those_of_the_parser_whatever_the_text(data, blanks):
     text = written(data, blanks)
 
