@@ -9,7 +9,7 @@ from perdure.core.page_change import page_change
 from perdure.model.errors import StorageBroken, StoreBroken
 from perdure.store import upkeep
 from perdure.store.file_system import checksummed_file_system
-from tests.store.test_undo import ask, pin
+from tests.store.test_undo import ask, pin, restore
 from tests.store.world import World
 
 A, B = b"a" * 32, b"b" * 32
@@ -83,6 +83,8 @@ def test_a_write_over_the_damage_is_kept_in_the_log_and_everybody_serves_on(worl
     assert world.failures == []
     assert world.store.get(1, "k050") == b"new"
     assert world.store.get(2, "k050") == b"new"
+    with pytest.raises(StorageBroken, match="a row that was written over is damaged.*other objects serve on"):
+        world.run(world.store.dead_alarms((b"", 0), 5))
     world.close()
 
 
@@ -142,7 +144,7 @@ def test_damage_in_what_undoes_writes_is_named_when_the_object_goes_back_and_eve
     change = page_change(old.ljust(PAGE), bytes(PAGE))
     world.store.append(Entry(A, 1, 1, {"k": b"new"}, pages={0: change}))
     world.quiet()
-    ask(world, place)
+    undo = ask(world, place)
     world.close()
     flip_bit_at(tmp_path / "store" / "store.db", table, name.encode() if table == "undo_mark" else old[:500])
 
@@ -156,6 +158,10 @@ def test_damage_in_what_undoes_writes_is_named_when_the_object_goes_back_and_eve
     world.put(B, 2, k=b"new")
     world.quiet()
     assert world.failures == []
+    if table == "undo_page":  # else the next change of the object meets the damage
+        restore(world, undo)
+        assert world.store.place_to_restore(A) is None
+        assert world.store.get(1, "k") == b"new"
     world.abandon()
 
 

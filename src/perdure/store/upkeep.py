@@ -36,7 +36,7 @@ from perdure.store.interface import StoreCounters
 from perdure.store.reader import Reader
 from perdure.store.sweeping import Sweeping, Swept
 from perdure.store.timers import Timers
-from perdure.store.trouble import Trouble, failed_commit, store_off, trouble_of
+from perdure.store.trouble import Trouble, failed_commit, failed_read, store_off, trouble_of
 from perdure.store.writer import Writer
 
 T = TypeVar("T")
@@ -280,7 +280,7 @@ class Upkeep:
         if trouble is Trouble.DAMAGE:
             # The groups stay in the log and in the layers: reads and commits go on until there is no more room.
             self._apply_damage = error
-            self._refuse_hurried(error)
+            self._refuse_hurried(partial(self._not_applied, error))
         elif trouble is Trouble.IO:
             self._trouble = error
         else:
@@ -293,7 +293,7 @@ class Upkeep:
         if position <= self._applied_position:
             release(None)
         elif self._apply_damage is not None:
-            release(store_off(self._apply_damage, str(self._place.folder)))
+            release(self._not_applied(self._apply_damage))
         else:
             self._hurried.append((position, release))
             self._go_on()
@@ -305,10 +305,13 @@ class Upkeep:
         for release in reached:
             release(None)
 
-    def _refuse_hurried(self, error: BaseException) -> None:
+    def _refuse_hurried(self, told: Callable[[], PerdureError]) -> None:
         hurried, self._hurried = self._hurried, []
         for _, release in hurried:
-            release(store_off(error, str(self._place.folder)))
+            release(told())
+
+    def _not_applied(self, error: BaseException) -> PerdureError:
+        return failed_read(error, "a row that was written over", str(self._place.folder))
 
     def _apply_may_go(self) -> None:
         self._apply_waits = False
@@ -394,7 +397,7 @@ class Upkeep:
         connections = self.connections.take_all()
         self._timers.cancel_all()
         self._reports.turned_off(self._layers.give_up(), store_off(error, str(self._place.folder)))
-        self._refuse_hurried(error)
+        self._refuse_hurried(partial(store_off, error, str(self._place.folder)))
         self._lane.when_idle(
             lambda: self._committer.submit(partial(close_in_trouble, connections), lambda _: self._nothing_to_do())
         )
