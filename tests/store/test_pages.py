@@ -8,6 +8,7 @@ from perdure.core.entry import Entry, ObjectRecord
 from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.model.errors import StorageBroken
 from perdure.store.page_id import page_id, page_ids, place_of
+from perdure.store.snapshot import ObjectSnapshot, read_only
 from tests.store.test_damage import flip_bit_at
 from tests.store.world import World
 
@@ -131,3 +132,21 @@ def test_a_page_id_says_generation_and_number_and_fits_sqlites_own(generation, n
     assert place_of(id) == (generation, number)
     assert id < 2**63
     assert page_ids(generation)[0] <= id <= page_ids(generation)[1]
+
+
+def test_the_pages_of_a_snapshot_are_those_of_the_tables_with_what_the_log_changes(world):
+    first = page(b"SQLite format 3", pages=7)
+    old, new = b"old" + bytes(PAGE_BYTES - 3), b"new" + bytes(PAGE_BYTES - 3)
+    world.store.append(Entry(A, 0, 1, {}, ObjectRecord(1, "a", 0), pages={0: first, 1: old, 4: old}))
+    world.quiet()
+    world.store.append(Entry(A, 0, 1, {}, pages={2: new, 4: page_change(old, new)}))
+    world.settle()
+
+    with read_only(world.place.database, world.place.file_system) as connection:
+        snapshot = ObjectSnapshot(connection, A)
+        pages = list(snapshot.pages())
+        one_by_one = [snapshot.page(number) for number in range(7)]
+
+    zeros = bytes(PAGE_BYTES)
+    assert pages == [first, old, new, zeros, new, zeros, zeros]
+    assert [page or zeros for page in one_by_one] == pages

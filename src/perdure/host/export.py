@@ -103,8 +103,8 @@ def write_object(stored: ObjectSnapshot, part: Path, progress: Progress = lambda
     """Makes the file, which is not there yet; its contents are on disk when this returns."""
     pages = stored.database_pages
     with part.open("xb", buffering=_BUFFER_BYTES) as out:
-        for number in range(pages):
-            out.write(stored.page(number) or bytes(PAGE_BYTES))
+        for number, page in enumerate(stored.pages()):
+            out.write(page)
             if number % _STEP_PAGES == 0:
                 progress(number * PAGE_BYTES, pages * PAGE_BYTES)
     with closing(apsw.Connection(str(part))) as connection:

@@ -26,6 +26,8 @@ from perdure.store.schema import FORMAT
 _LOG = "SELECT id, body FROM log ORDER BY id"
 _ROWS = "SELECT key, value FROM kv WHERE generation = ? ORDER BY key"
 _PAGE = "SELECT body FROM page WHERE id = ?"
+_PAGES = "SELECT id, body FROM page WHERE id BETWEEN ? AND ? ORDER BY id"
+_ZEROS = bytes(PAGE_BYTES)
 _RECORD = "SELECT generation, name, created_ms FROM object WHERE id = ?"
 _RESTORING = "SELECT EXISTS (SELECT 1 FROM restoring WHERE object = ?)"
 
@@ -124,6 +126,28 @@ class ObjectSnapshot:
             return None
         stored = self._connection.execute(_PAGE, (page_id(self.record.generation, number),)).get
         return changed_page(stored, self._pages.get(number, ()))
+
+    def pages(self) -> Iterator[bytes]:
+        """Those of its SQL database in their order, read as they lie in the store."""
+        count = self.database_pages
+        if self.record is None or not count:
+            return
+        expected = first = page_id(self.record.generation, 0)
+        changes = self._pages
+        cursor = self._connection.cursor()
+        try:
+            for id, body in cursor.execute(_PAGES, (first, first + count - 1)):
+                for missing in range(expected, id):
+                    yield self._page_of(None, missing - first)
+                expected = id + 1
+                yield self._page_of(body, id - first) if changes else body
+            for missing in range(expected, first + count):
+                yield self._page_of(None, missing - first)
+        finally:
+            cursor.close()
+
+    def _page_of(self, stored: bytes | None, number: int) -> bytes:
+        return changed_page(stored, self._pages.get(number, ())) or _ZEROS
 
     @property
     def database_pages(self) -> int:
