@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -83,7 +84,7 @@ class DevProcess:
                 return found
         raise AssertionError(f"it ended without a line like {pattern!r}:\n{self.said}")
 
-    def request(self, method: str, path: str, **options: object) -> httpx.Response:
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self._client.request(method, f"{self.url}{path}", **options)
 
     def get(self, path: str) -> httpx.Response:
@@ -122,7 +123,7 @@ class DevProcess:
     def said(self) -> str:
         return "\n".join([*self.lines, *self.problems])
 
-    def _read(self, stream: object, into: list[str]) -> None:
+    def _read(self, stream: Iterable[str], into: list[str]) -> None:
         for line in stream:
             into.append(line.rstrip("\n"))
             self._arrived.put(line.rstrip("\n"))
