@@ -69,7 +69,7 @@ def bytes_per_live_object(
     installation: Installation, side: str, root: Path, objects: int
 ) -> tuple[float, float, float | None]:
     """Growth of memory per object; a bystander's worst wait while they come and idle, and while asked again."""
-    with scratch_folder(root) as folder, serving(installation, side, folder, live=True) as server:
+    with scratch_folder(root) as folder, serving(installation, side, folder, variant="live") as server:
 
         def pass_over(kind: str, prefix: str, count: int) -> None:
             run_load(

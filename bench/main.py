@@ -18,11 +18,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import alone, load, machine, measure, table
+from bench import alone, load, machine, measure, storm, table
 from bench.rows import ROWS
 from bench.sides import BENCH, Installation, SideFailed, environment
 
-ALONE = ("cold-start", "live-objects", "one-after-another")
+ALONE = ("cold-start", "live-objects", "one-after-another", "alarms")
 RUNS = 3
 
 
@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="a folder on a disk, for all data")
     parser.add_argument("--live", type=int, default=100_000, help="objects of the row live-objects")
     parser.add_argument("--opened", type=int, default=1_000_000, help="objects of the row one-after-another")
+    parser.add_argument("--alarms", type=int, default=1_000_000, help="alarms in the store of the row alarms")
     parser.add_argument("--json", type=Path, help="where to put every single figure")
     parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     return parser.parse_args()
@@ -79,6 +80,8 @@ def measure_alone(installation: Installation, options: argparse.Namespace, chose
         facts += alone.live_objects(installation, root, objects=options.live)
     if "one-after-another" in chosen:
         facts += alone.one_after_another(installation, root, objects=options.opened)
+    if "alarms" in chosen:
+        facts += storm.alarms(installation, root, count=options.alarms)
     return facts
 
 

@@ -75,16 +75,16 @@ class Installation:
             raise SideFailed("workerd is not installed: run bench/setup")
         return found[0]
 
-    def command(self, side: str, *, port: int, folder: Path, live: bool = False) -> list[str]:
-        """`live`: the variant whose objects stay in memory, for the memory rows."""
+    def command(self, side: str, *, port: int, folder: Path, variant: str = "") -> list[str]:
+        """`variant`: "live", whose objects stay in memory, for the memory rows; "reminders", whose objects ring."""
         match side:
             case "perdure":
-                config = BENCH / "perdure" / ("live.toml" if live else "wrangler.toml")
+                config = BENCH / "perdure" / f"{variant or 'wrangler'}.toml"
                 options = ["--ip", "127.0.0.1", "--port", str(port), "--persist-to", str(folder)]
                 return [str(self.perdure), "dev", "--no-reload", "-c", str(config), *options]
             case "workerd":
                 listen, disk = f"http=127.0.0.1:{port}", f"objects={folder}"
-                constant = [str(BENCH / "workerd" / "config.capnp"), "live" if live else "config"]
+                constant = [str(BENCH / "workerd" / "config.capnp"), variant or "config"]
                 return [str(self.workerd), "serve", *constant, "--socket-addr", listen, "--directory-path", disk]
             case "uvicorn":
                 uvicorn = [str(self.environment / "bin" / "uvicorn"), "hello:app", "--app-dir", str(BENCH / "uvicorn")]
@@ -161,11 +161,11 @@ def scratch_folder(root: Path) -> Iterator[Path]:
 
 @contextmanager
 def serving(
-    installation: Installation, side: str, folder: Path, *, live: bool = False, first_path: str = "/hello"
+    installation: Installation, side: str, folder: Path, *, variant: str = "", first_path: str = "/hello"
 ) -> Iterator[Server]:
     """Runs `side` on `folder` until the block ends. Raises SideFailed if it does not answer `first_path`."""
     port = free_port()
-    command = installation.command(side, port=port, folder=folder, live=live)
+    command = installation.command(side, port=port, folder=folder, variant=variant)
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         nothing = subprocess.DEVNULL

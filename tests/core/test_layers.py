@@ -211,12 +211,19 @@ def test_a_store_that_gives_up_names_everybody_who_had_something_to_lose():
     assert layers.give_up() == frozenset()
 
 
-def test_the_newest_alarms_are_listed_deleted_ones_as_none():
+def test_the_newest_alarms_are_listed_up_to_a_place_and_deleted_ones_are_not():
     layers = Layers()
     append(layers, Entry(A, 0, 1, {}, alarm=AlarmChange(Alarm(5, 5))))
+    append(layers, Entry(B, 0, 2, {}, alarm=AlarmChange(Alarm(6, 6))))
+
+    assert layers.alarms((0, b""), None) == [(A, Alarm(5, 5)), (B, Alarm(6, 6))]
+    assert layers.alarms((0, b""), (5, A)) == [(A, Alarm(5, 5))]
+    assert layers.alarms((5, A), (6, B)) == [(B, Alarm(6, 6))]
+
     append(layers, Entry(B, 0, 2, {}, alarm=AlarmChange(None)))
 
-    assert layers.alarms() == {A: Alarm(5, 5), B: None}
+    assert layers.alarms((0, b""), None) == [(A, Alarm(5, 5))]
+    assert layers.alarm(B) is None
 
 
 def test_positions_go_on_after_those_of_an_earlier_run():

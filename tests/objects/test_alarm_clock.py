@@ -8,6 +8,7 @@ import pytest
 from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
 from perdure.objects.alarms import alarm_clock
 from perdure.objects.alarms.alarm_clock import AlarmClock
+from perdure.store.reader import Reader
 from tests.store.world import World
 
 
@@ -159,3 +160,46 @@ def test_the_time_is_looked_at_every_minute_for_the_machines_clock_may_be_set(se
 
     assert seat.runs == []
     assert len([delay for delay in delays if delay == 60]) >= 3
+
+
+def test_few_start_in_a_turn_of_the_loop_and_more_where_others_took_long(seat):
+    for n in range(100):
+        seat.set(n, seat.now_ms)
+
+    started = []
+    for others_took_s in (0.0, 0.0, 0.003, 0.5, 0.0):
+        seat.world.clock.now += others_took_s
+        seat.clock.start()
+        started.append(len(seat.runs) - sum(started))
+
+    assert started == [4, 4, 12, 16, 4]
+
+
+def test_the_time_until_the_next_is_due_is_no_time_that_others_took(seat):
+    for n in range(5):
+        seat.set(n, seat.now_ms)
+    seat.clock.start()
+    seat.pass_time(0)
+    assert len(seat.end_runs()) == 5
+    for n in range(20):
+        seat.set(n, seat.now_ms)
+
+    seat.world.clock.now += 1
+    seat.clock.start()
+
+    assert len(seat.runs) == 4
+
+
+def test_what_a_listing_reads_does_not_grow_with_what_is_not_applied(seat, monkeypatch):
+    for n in range(50):
+        seat.set(n, seat.now_ms + n)
+    seat.world.quiet()
+    for n in range(100, 600):
+        seat.set(n, seat.now_ms + 1_000_000)
+    read, alarms = [], Reader.alarms
+    monkeypatch.setattr(Reader, "alarms", lambda self, *where: read.append(len(rows := alarms(self, *where))) or rows)
+
+    found = seat.world.store.alarms((0, b""), 10)
+
+    assert [int.from_bytes(object, "big") for object, _ in found] == list(range(10))
+    assert read == [10]

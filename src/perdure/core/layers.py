@@ -118,9 +118,15 @@ class Layers:
         held = self._alarms.get(object)
         return IN_TABLE if held is None else held[1]
 
-    def alarms(self) -> dict[bytes, Alarm | None]:
-        """The newest alarm of every object of which the layers hold a change of it."""
-        return {object: alarm for object, (_, alarm) in self._alarms.items()}
+    def alarms(self, after: tuple[int, bytes], until: tuple[int, bytes] | None) -> list[tuple[bytes, Alarm]]:
+        """The alarms that the layers set, those with a (due_ms, object) above `after` and up to `until`; None: to the end."""
+        return [
+            (object, alarm)
+            for object, (_, alarm) in self._alarms.items()
+            if alarm is not None
+            and (alarm.due_ms, object) > after
+            and (until is None or (alarm.due_ms, object) <= until)
+        ]
 
     def restore(self, object: bytes) -> int | InTable:
         """The place that the object goes back to when it starts, 0 if it does not."""

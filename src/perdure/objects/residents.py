@@ -33,8 +33,8 @@ from perdure.store.interface import Store
 
 # How often idle instances and queues are looked at: `Limits.idle` says "at most 1 s later".
 TICK_S = 1.0
-# What one tick evicts at most before it lets the loop go on; a longer list goes on in the next loop turn.
-EVICTIONS_PER_TURN_MAX = 2_000
+# What one tick evicts at most before it lets the loop go on, in about a millisecond; a longer list goes on in the next turn.
+EVICTIONS_PER_TURN_MAX = 250
 
 Report = Callable[[str, ObjectId, BaseException], None]
 

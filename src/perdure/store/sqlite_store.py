@@ -270,14 +270,17 @@ class SqliteStore:
     def alarms(self, after: tuple[int, bytes], limit: int) -> list[tuple[bytes, Alarm]]:
         if self._refusal is not None:
             raise self._refused()
-        held = self._layers.alarms()
-        try:
-            rows = self._tables().alarms(after, limit + len(held))
-        except apsw.Error as error:
-            raise failed_read(error, "the table of alarms", self._where) from error
-        found = [row for row in rows if row[0] not in held]
-        found += [(object, alarm) for object, alarm in held.items() if alarm is not None]
-        return [row for row in sorted(found, key=by_due_time) if by_due_time(row) > after][:limit]
+        found: list[tuple[bytes, Alarm]] = []
+        until: tuple[int, bytes] | None = after
+        while until is not None and len(found) < limit:
+            try:
+                rows = self._tables().alarms(until, limit)
+            except apsw.Error as error:
+                raise failed_read(error, "the table of alarms", self._where) from error
+            found += [row for row in rows if self._layers.alarm(row[0]) is IN_TABLE]
+            until = by_due_time(rows[-1]) if len(rows) == limit else None
+        found += self._layers.alarms(after, until)
+        return sorted(found, key=by_due_time)[:limit]
 
     async def dead_alarms(self, after: tuple[bytes, int], limit: int) -> list[tuple[bytes, DeadAlarm]]:
         await self._all_applied()

@@ -23,11 +23,16 @@ _log = logging.getLogger("perdure.alarm")
 LOADED_MAX: Final = 20_000
 """Alarms in memory, 120 bytes each; above it the later half is read again when its time comes."""
 
-LOAD_ROWS: Final = 5_000
-"""Read at once, in about 5 ms."""
+LOAD_ROWS: Final = 1_000
+"""Read at once, in a millisecond or two."""
 
-STARTED_PER_TURN: Final = 16
-"""Then the loop goes on with other things: requests wait for a millisecond at most."""
+STARTED_PER_TURN: Final = 4
+"""Then the loop goes on with other things. A request takes some turns of it, and each is half a millisecond longer for this."""
+
+STARTED_PER_MS: Final = 4
+STARTED_PER_TURN_MAX: Final = 16
+"""A turn that took longer has had much else to do. For each millisecond that it took as many alarms are started as take half of
+one, so that these get about a third of the loop while requests would take all of it."""
 
 RUNNING_MAX: Final = 512
 """Runs at the same time, of one class."""
@@ -74,6 +79,8 @@ class AlarmClock:
         self._running: set[bytes] = set()
         self._timer: Cancellable | None = None
         self._timer_ms = inf
+        self._turn_began_s: float | None = None
+        """Of the turn of the loop in which alarms were left that were due."""
         self._stopped = False
         store.on_alarm = self.changed
 
@@ -156,7 +163,7 @@ class AlarmClock:
     def _fire(self) -> None:
         self._cancel_timer()
         now_ms = self._clock.now_ms()
-        for _ in range(STARTED_PER_TURN):
+        for _ in range(self._started_this_turn_max()):
             if not self._next and self._loaded_until[0] <= now_ms and not self._load():
                 break
             if not self._next or self._next[0][0] > now_ms or len(self._running) >= RUNNING_MAX:
@@ -164,7 +171,16 @@ class AlarmClock:
             _, object = heapq.heappop(self._next)
             if object not in self._running:
                 self._start(object, now_ms)
+        else:
+            self._turn_began_s = self._clock.monotonic()
         self._arm()
+
+    def _started_this_turn_max(self) -> int:
+        began_s, self._turn_began_s = self._turn_began_s, None
+        if began_s is None:
+            return STARTED_PER_TURN
+        took_ms = (self._clock.monotonic() - began_s) * 1000
+        return min(max(STARTED_PER_TURN, int(took_ms * STARTED_PER_MS)), STARTED_PER_TURN_MAX)
 
     def _start(self, object: bytes, now_ms: int) -> None:
         alarm = self._store.alarm(object)
