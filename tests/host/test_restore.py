@@ -252,3 +252,28 @@ def test_an_object_that_starts_amid_its_restore_waits_for_it(tmp_path):
             assert len(runs) == 1
 
     asyncio.run(scenario())
+
+
+def test_an_object_that_comes_into_memory_right_before_its_restore_ends_finds_what_it_was(tmp_path, monkeypatch):
+    """Also if that was of another generation: it was deleted and made anew since."""
+
+    async def scenario():
+        async with perdure.open(tmp_path, objects=[Box]) as runtime:
+            await box(runtime).run(WRITE.format(1))
+            bookmark = (await asked(tmp_path, DeleteObject("Box", "one")))["bookmark"]
+            await box(runtime).run(WRITE.format(2))
+            last, calls = Restore._last, []
+
+            def called_before(self, past, slice):
+                calls.append(box(runtime).run(READ))
+                return last(self, past, slice)
+
+            monkeypatch.setattr(Restore, "_last", called_before)
+            await asked(tmp_path, RestoreObject("Box", "one", bookmark))
+
+            assert [await call for call in calls] == [[1, [1]]]
+            await box(runtime).run("kv.put('n', 3)")
+        async with perdure.open(tmp_path, objects=[Box]) as runtime:
+            assert await box(runtime).run(READ) == [3, [1]]
+
+    asyncio.run(scenario())

@@ -78,6 +78,7 @@ class Rows:
 
     __slots__ = (
         "_clock",
+        "_goes_back",
         "_id",
         "_registered",
         "_store",
@@ -118,14 +119,15 @@ class Rows:
         """What the registry says of the object, before it has read or written anything."""
         self.record: ObjectRecord | None = self._store.record(self._id.raw)
         self._registered = self.record
+        self._goes_back = self._store.place_to_restore(self._id.raw) is not None
         self.generation: int | None = None if self.record is None else self.record.generation
         name = None if self.record is None else self.record.name
         self.name = _kept_name(self._id) if name is None else name
 
     @property
     def is_to_restore(self) -> bool:
-        """The object goes back to an earlier state before it starts."""
-        return self._store.place_to_restore(self._id.raw) is not None
+        """The object goes back to an earlier state before it starts; or went there since the record was read."""
+        return self._goes_back or self._store.place_to_restore(self._id.raw) is not None
 
     async def restore(self) -> None:
         """Go back there. Nothing has been read or written yet."""
