@@ -224,7 +224,7 @@ class Residents:
             self._perhaps_drained()
 
     def wrote_beside(self, object: bytes, position: int) -> None:
-        """Somebody else wrote to an object that is not in memory: its next instance reads it, and what that says may reveal it."""
+        """Somebody else wrote to an object that is not in memory: what its next instance says may reveal it."""
         self._unsaved[object] = position
         if self._tick is None:
             self._keep_ticking()
