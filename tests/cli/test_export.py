@@ -88,6 +88,22 @@ def test_a_file_is_imported_into_a_folder_that_is_served_and_the_object_starts_w
 @pytest.mark.parametrize(
     "words",
     [
+        ["export", "Box", "one", "x\udcff.db"],
+        ["export", "--all", "x\udcff"],
+        ["import", "Box", "two", "x\udcff.db"],
+        ["fork", "Box", "one", "x\udcff"],
+    ],
+)
+def test_words_in_bytes_that_are_no_utf_8_are_refused_and_nothing_is_left(data, tmp_path, words):
+    result = run(*words, data=data)
+
+    assert (result.exit_code, "cannot be encoded as UTF-8" in result.stderr) == (ExitCode.ERROR, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ["export", "Box"],
         ["export", "Box", "one", "--all", "all"],
         ["import", "Box", "one"],

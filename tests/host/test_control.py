@@ -167,6 +167,30 @@ def test_more_clients_than_are_served_are_let_go_and_the_rest_is_answered(tmp_pa
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("who", ["served", "alone"])
+def test_a_question_in_bytes_that_are_no_utf_8_is_refused_by_whoever_answers(tmp_path, who, monkeypatch):
+    """As a shell passes them on; the command's own words say what has the folder open."""
+    monkeypatch.setattr(sys, "argv", ["perdure", "objects", "delete", "Note", "\udcff"])
+
+    async def scenario():
+        runtime = await perdure.open(tmp_path, objects=[Note])
+        await runtime[Note]["ann"].write()
+        if who == "alone":
+            await runtime.aclose()
+        access = await FolderAccess.open(tmp_path)
+        for request in (
+            DeleteObject("Note", "\udcff"),
+            ListObjects("Note", "\udcff*"),
+            RunSql("N\udcff", "ann", "SELECT 1"),
+        ):
+            with pytest.raises(WrongValue, match="UTF-8"):
+                await access.ask(request)
+        await access.close()
+        await runtime.aclose()
+
+    asyncio.run(scenario())
+
+
 def test_a_close_does_not_wait_for_clients(tmp_path):
     async def scenario():
         runtime = await perdure.open(tmp_path, objects=[Note])

@@ -92,6 +92,12 @@ def test_a_folder_with_anything_else_is_never_replaced(data, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
 
 
+def test_the_root_of_all_folders_is_never_replaced(data):
+    for force in (False, True):
+        with pytest.raises(WrongValue, match="is there already"):
+            exported_all(data, Path("/"), force=force)
+
+
 def test_what_an_export_that_was_killed_left_is_said_and_replaced_if_asked(data, tmp_path):
     (tmp_path / "all.part" / "Box").mkdir(parents=True)
 

@@ -118,8 +118,9 @@ def test_what_is_no_object_of_this_runtime_no_file_and_no_moment_is_said(tmp_pat
         for at, error in [(1.5, WrongType), (datetime(2026, 1, 1), NaiveDatetime), ("noon", WrongValue)]:
             with pytest.raises(error):
                 await rt.restore(one, at=at)
-        with pytest.raises(WrongType, match="path of a file"):
-            await rt.export(one, 3)
+        for wrong_path in (3, b"one.db", "a\0b", "\udcff"):
+            with pytest.raises(WrongType, match="path of a file"):
+                await rt.export(one, wrong_path)
         with pytest.raises(WrongType, match="not an object class"):
             await rt.import_file(int, "a", "b")
         with pytest.raises(WrongType, match="name of an object"):

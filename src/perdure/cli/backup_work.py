@@ -17,7 +17,7 @@ from perdure.cli.exit_code import ExitCode
 from perdure.cli.refusal import refuse
 from perdure.config import load_project
 from perdure.config.project import DATA_FOLDER
-from perdure.model.errors import ConfigError, PerdureError, StoreBroken
+from perdure.model.errors import ConfigError, PerdureError, StoreBroken, WrongValue
 
 
 def data_folder(data: Path | None, config: Path | None) -> Path:
@@ -36,6 +36,13 @@ def refused_in_words(*, as_json: bool) -> Iterator[None]:
         raise typer.Exit(refuse(error, console, as_json=as_json, code=ExitCode.CONFIG)) from error
     except PerdureError as error:
         raise typer.Exit(refuse(error, console, as_json=as_json, code=ExitCode.ERROR)) from error
+    except UnicodeEncodeError as error:  # SQLite takes no other names of files
+        refused = WrongValue(
+            what=f"{error.object!r:.200} cannot be encoded as UTF-8",
+            why="it came from bytes that are no UTF-8",
+            next_step="give the file, or the folder that it is in, another name",
+        )
+        raise typer.Exit(refuse(refused, console, as_json=as_json, code=ExitCode.ERROR)) from error
     except OSError as error:
         failed = StoreBroken(
             what="a file cannot be read or written",

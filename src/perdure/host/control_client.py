@@ -68,6 +68,7 @@ class FolderAccess:
 
         A question that only reads is asked again, of who has the folder then. progress: as `Inspection.answer`.
         """
+        _check_text(request)
         ends = time.monotonic() + HANDOVER_S
         while self._inspection is None:
             try:
@@ -84,6 +85,18 @@ class FolderAccess:
 
     async def close(self) -> None:
         await self._resources.aclose()
+
+
+def _check_text(request: Request) -> None:
+    """What stands in it goes over a socket, and into a store: an argument that a shell passes on may be any bytes."""
+    try:
+        message(request)
+    except UnicodeEncodeError as error:
+        raise WrongValue(
+            what=f"{error.object!r:.100} cannot be encoded as UTF-8",
+            why="it holds half of a surrogate pair, or came from bytes that are no UTF-8",
+            next_step="write it in UTF-8; an object with any name goes by its id, too",
+        ) from None
 
 
 async def _is_served(path: Path) -> bool:

@@ -61,8 +61,9 @@ def export_objects(
     a folder that holds anything else; OSError for a disk that is full.
     """
     folder = folder.absolute()
+    _check_folder(folder, force=force)
     part, old = folder.with_name(f"{folder.name}.part"), folder.with_name(f"{folder.name}.old")
-    _check_folder(folder, part, force=force)
+    _check_part(part, force=force)
     part.mkdir(parents=True)
     exported = Exported()
     try:
@@ -84,18 +85,21 @@ def export_objects(
     return exported
 
 
-def _check_folder(folder: Path, part: Path, *, force: bool) -> None:
+def _check_folder(folder: Path, *, force: bool) -> None:
     if (
         folder.exists()
         and (not folder.is_dir() or any(folder.iterdir()))
         and not (force and (folder / INDEX).is_file())
     ):
         raise WrongValue(
-            what=f"{folder.name} is there already",
+            what=f"{folder.name or folder} is there already",
             where=str(folder),
             why="it is no earlier export of objects" if force else "it is not an empty folder",
             next_step="give the name of a new folder" + ("" if force else ", or --force to replace an earlier export"),
         )
+
+
+def _check_part(part: Path, *, force: bool) -> None:
     if part.exists():
         if not force:
             raise WrongValue(

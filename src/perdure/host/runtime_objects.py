@@ -189,9 +189,10 @@ def _name(name: object, where: str) -> str:
 def _file(file: str | os.PathLike[str], where: str) -> Path:
     try:
         path = os.fspath(file)
-    except TypeError:
-        path = None
-    if not isinstance(path, str) or "\0" in path:
+        fits = isinstance(path, str) and b"\0" not in path.encode()  # SQLite takes no others
+    except (TypeError, UnicodeEncodeError):
+        fits = False
+    if not fits:
         raise WrongType(
             what=f"{file!r:.100} is not the path of a file", where=where, next_step="write 'room.db' or a Path"
         )

@@ -92,13 +92,19 @@ def try_lock(folder: Path, *, now_ms: int) -> FolderLock | None:
         except (BlockingIOError, PermissionError):
             return None
         held = FolderLock(folder, lock, directory)
-        _write_holder(folder, Holder(os.getpid(), now_ms, " ".join(sys.argv) or sys.executable))
+        _write_holder(folder, Holder(os.getpid(), now_ms, _command()))
         lock = directory = -1
         return held
     finally:
         for descriptor in (lock, directory):
             if descriptor is not None and descriptor >= 0:
                 os.close(descriptor)
+
+
+def _command() -> str:
+    """Of this process. An argument may be any bytes, and Python keeps those that are no UTF-8 as surrogates."""
+    words = " ".join(sys.argv) or sys.executable
+    return words.encode(errors="backslashreplace").decode()
 
 
 def _flocked(directory: int) -> bool:
