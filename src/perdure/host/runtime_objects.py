@@ -5,6 +5,7 @@ tests/host/test_runtime_objects.py.
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from datetime import datetime
@@ -187,13 +188,8 @@ def _name(name: object, where: str) -> str:
 
 
 def _file(file: str | os.PathLike[str], where: str) -> Path:
-    try:
+    with contextlib.suppress(TypeError, UnicodeEncodeError):
         path = os.fspath(file)
-        fits = isinstance(path, str) and b"\0" not in path.encode()  # SQLite takes no others
-    except (TypeError, UnicodeEncodeError):
-        fits = False
-    if not fits:
-        raise WrongType(
-            what=f"{file!r:.100} is not the path of a file", where=where, next_step="write 'room.db' or a Path"
-        )
-    return Path(os.path.abspath(path))  # now: the program may change its current folder
+        if isinstance(path, str) and b"\0" not in path.encode():  # SQLite takes no others
+            return Path(os.path.abspath(path))  # now: the program may change its current folder
+    raise WrongType(what=f"{file!r:.100} is not the path of a file", where=where, next_step="write 'room.db' or a Path")
