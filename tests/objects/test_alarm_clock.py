@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
+from perdure.model.errors import StorageBroken
 from perdure.objects.alarms import alarm_clock
 from perdure.objects.alarms.alarm_clock import AlarmClock
 from perdure.store.reader import Reader
@@ -203,3 +204,48 @@ def test_what_a_listing_reads_does_not_grow_with_what_is_not_applied(seat, monke
 
     assert [int.from_bytes(object, "big") for object, _ in found] == list(range(10))
     assert read == [10]
+
+
+@pytest.mark.parametrize("unreadable", ["alarm", "alarms", "deliver"])
+def test_what_cannot_be_read_for_a_while_runs_when_it_can(tmp_path, monkeypatch, unreadable):
+    seat = Seat(tmp_path)
+    for n in range(3):
+        seat.set(n, seat.now_ms + 1_000 + n)
+    seat.world.quiet()
+
+    def broken(*where):
+        raise StorageBroken(what="the store is being opened anew")
+
+    if unreadable == "deliver":
+        monkeypatch.setattr(seat.clock, "_deliver", broken)
+    else:
+        monkeypatch.setattr(seat.world.store, unreadable, broken)
+    seat.clock.start()
+    seat.pass_time(3)
+    seat.set(3, seat.now_ms + 4_000)
+    seat.clock.look_again(n.to_bytes(32, "big") for n in range(4))
+    seat.pass_time(1)
+    assert seat.runs == []
+    monkeypatch.undo()
+    seat.clock._deliver = seat.runs.append
+    ran = []
+    for _ in range(20):
+        seat.pass_time(1)
+        ran += seat.end_runs()
+
+    assert sorted(ran) == [0, 1, 2, 3]
+    seat.world.abandon()
+
+
+def test_a_store_whose_alarms_cannot_be_read_is_not_asked_without_pause(seat, monkeypatch):
+    asked = []
+
+    def broken(*where):
+        asked.append(where)
+        raise StorageBroken(what="the store is being opened anew")
+
+    monkeypatch.setattr(seat.world.store, "alarms", broken)
+    seat.clock.start()
+    seat.pass_time(60)
+
+    assert 5 <= len(asked) <= 20

@@ -397,6 +397,24 @@ def test_a_commit_that_fails_is_tried_again_without_counting(world: World):
     assert [info.retry_count for _, info in runs] == [0, 0]
 
 
+def test_what_the_store_could_not_do_for_the_handler_is_tried_again_without_counting(world: World):
+    def unlucky(self, info):
+        if len(runs) < 4:
+            raise StorageBroken(what="it could not be read")
+
+    Own, runs = waker(world, unlucky)
+
+    async def scenario():
+        own = await world.get(Own)
+        await own.call("arm", 0)
+        await asyncio.sleep(60)
+        return await own.call("when")
+
+    assert world.run(scenario) is None
+    assert [info.retry_count for _, info in runs] == [0, 0, 0, 0]
+    assert [later - before for (before, _), (later, _) in pairwise(runs)] == pytest.approx([2, 4, 8], abs=0.01)
+
+
 def test_alarms_that_came_due_while_nobody_served_run_at_the_start(world: World):
     Own, runs = waker(world)
 

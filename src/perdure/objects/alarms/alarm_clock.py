@@ -14,7 +14,7 @@ from typing import Final
 from perdure.core.alarm_policy import after_failed_run, after_lost_run
 from perdure.core.clock import Cancellable, Clock
 from perdure.core.entry import Alarm, AlarmChange, DeadAlarm, Entry
-from perdure.model.errors import ConstructorFailed, Disconnected, ObjectReset, PerdureError, StorageBroken
+from perdure.model.errors import ConstructorFailed, Disconnected, ObjectReset, PerdureError
 from perdure.objects.alarms.alarm_run import AlarmRun, Handler
 from perdure.store.interface import Store, by_due_time
 
@@ -39,6 +39,10 @@ RUNNING_MAX: Final = 512
 
 LOOK_AGAIN_S: Final = 60.0
 """The machine's clock may be set, and it may have slept: the time is looked at this often."""
+
+READ_AGAIN_MS: Final = 5_000
+"""What could not be read is read again after this long: a store that is opened anew after trouble takes less, a damaged row
+fails for ever."""
 
 OFF_RETRY_MS: Final = 30_000
 """An alarm whose failure cannot even be written down is tried again after this long."""
@@ -76,6 +80,8 @@ class AlarmClock:
         """A heap of (due_ms, object). Some are out of date: the store is asked before one is started."""
         self._loaded_until: _Place = (0, b"")
         """All alarms up to this place are in the heap or running."""
+        self._unread: set[bytes] = set()
+        """Objects in the heap whose alarm could not be read, so that its time is not known."""
         self._running: set[bytes] = set()
         self._timer: Cancellable | None = None
         self._timer_ms = inf
@@ -164,8 +170,13 @@ class AlarmClock:
         self._cancel_timer()
         now_ms = self._clock.now_ms()
         for _ in range(self._started_this_turn_max()):
-            if not self._next and self._loaded_until[0] <= now_ms and not self._load():
-                break
+            if not self._next and self._loaded_until[0] <= now_ms:
+                try:
+                    self._load()
+                except PerdureError as broken:
+                    _log.error("%s: its alarms cannot be read: %s", self._class_name, broken)
+                    self._arm(earliest_ms=now_ms + READ_AGAIN_MS)
+                    return
             if not self._next or self._next[0][0] > now_ms or len(self._running) >= RUNNING_MAX:
                 break
             _, object = heapq.heappop(self._next)
@@ -183,55 +194,67 @@ class AlarmClock:
         return min(max(STARTED_PER_TURN, int(took_ms * STARTED_PER_MS)), STARTED_PER_TURN_MAX)
 
     def _start(self, object: bytes, now_ms: int) -> None:
-        alarm = self._store.alarm(object)
-        if alarm is None or alarm.due_ms > now_ms:
-            return  # deleted, or put off: then its new time is in the heap too
-        if not self._has_handler:
-            _log.warning(
-                "%s/%s: its alarm was dropped: the class has no `alarm` handler", self._class_name, object.hex()
-            )
-            self._write(object, AlarmChange(None))
-            return
-        self._running.add(object)
-        self._deliver(AlarmRun(object, self))
+        try:
+            alarm = self._store.alarm(object)
+            if alarm is None or alarm.due_ms > now_ms:
+                # Deleted, or put off: then its new time is in the heap too, if it was known.
+                if object in self._unread:
+                    self._unread.discard(object)
+                    self.changed(object, alarm)
+                return
+            self._unread.discard(object)
+            if not self._has_handler:
+                _log.warning(
+                    "%s/%s: its alarm was dropped: the class has no `alarm` handler", self._class_name, object.hex()
+                )
+                self._write(object, AlarmChange(None))
+                return
+            self._running.add(object)
+            self._deliver(AlarmRun(object, self))
+        except PerdureError as broken:
+            _log.warning("%s/%s: its alarm cannot be read: %s", self._class_name, object.hex(), broken)
+            self._running.discard(object)
+            self._read_later(object)
 
     def _push(self, object: bytes) -> None:
         if self._stopped or object in self._running:
             return
         try:
             alarm = self._store.alarm(object)
-        except StorageBroken:
-            return  # off, or damaged: whoever reads it is told
+        except PerdureError:
+            self._read_later(object)
+            self._arm()
+            return
         if alarm is not None:
             self.changed(object, alarm)
 
-    def _load(self) -> bool:
-        """Reads the next alarms; whether there were any."""
+    def _read_later(self, object: bytes) -> None:
+        self._unread.add(object)
+        heapq.heappush(self._next, (self._clock.now_ms() + READ_AGAIN_MS, object))
+
+    def _load(self) -> None:
+        """Reads the next alarms, if there are any."""
         if self._loaded_until[0] == inf:
-            return False
-        try:
-            due_ms, object = self._loaded_until
-            rows = self._store.alarms((int(due_ms), object), LOAD_ROWS)
-        except StorageBroken as broken:
-            _log.error("%s: its alarms cannot be read: %s", self._class_name, broken)
-            return False
+            return
+        due_ms, object = self._loaded_until
+        rows = self._store.alarms((int(due_ms), object), LOAD_ROWS)
         for row in rows:
             heapq.heappush(self._next, by_due_time(row))
         self._loaded_until = by_due_time(rows[-1]) if len(rows) == LOAD_ROWS else (inf, b"")
-        return bool(rows)
 
     def _forget_later_half(self) -> None:
         self._next = heapq.nsmallest(LOADED_MAX // 2, self._next)
         self._loaded_until = self._next[-1]
 
-    def _arm(self) -> None:
-        """Sets the timer for the next one."""
+    def _arm(self, earliest_ms: int = 0) -> None:
+        """Sets the timer for the next one, or for then, if that is later."""
         if self._stopped or len(self._running) >= RUNNING_MAX:
             return  # the end of a run arms it
         self._cancel_timer()
         due_ms: float = min(self._next[0][0] if self._next else inf, self._loaded_until[0])
         if due_ms == inf:
             return
+        due_ms = max(due_ms, earliest_ms)
         delay_s = min(max(0.0, (due_ms - self._clock.now_ms()) / 1000), LOOK_AGAIN_S)
         self._timer_ms = due_ms
         self._timer = self._clock.call_later(delay_s, self._fire)

@@ -11,10 +11,10 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from perdure.core.alarm_policy import after_failed_run
+from perdure.core.alarm_policy import after_failed_run, after_lost_run
 from perdure.core.entry import Alarm, AlarmChange
 from perdure.core.instant import instant
-from perdure.model.errors import TimeLimitExceeded
+from perdure.model.errors import StorageBroken, TimeLimitExceeded
 from perdure.objects.alarms.alarm_info import AlarmInfo
 from perdure.objects.event import Event
 from perdure.objects.member import CURRENT
@@ -91,14 +91,14 @@ class AlarmRun(Event):
         if instance.rows.alarm() is not alarm:
             home.report("alarm() failed; another alarm was set or it was deleted meanwhile", instance.id, error)
             return None
-        now_ms = home.clock.now_ms()
-        after = after_failed_run(
-            alarm,
-            f"{type(error).__name__}: {error}",
-            now_ms=now_ms,
-            retries_max=home.limits.alarm_retries,
-            jitter=self._runs.jitter(),
-        )
+        now_ms, text, jitter = home.clock.now_ms(), f"{type(error).__name__}: {error}", self._runs.jitter()
+        if isinstance(error, StorageBroken):
+            lost = after_lost_run(alarm, text, now_ms=now_ms, jitter=jitter)  # its code could not help it
+            home.report(
+                f"alarm() failed; it is tried again in {(lost.due_ms - now_ms) / 1000:.1f} s", instance.id, error
+            )
+            return AlarmChange(lost)
+        after = after_failed_run(alarm, text, now_ms=now_ms, retries_max=home.limits.alarm_retries, jitter=jitter)
         if isinstance(after, Alarm):
             in_s = (after.due_ms - now_ms) / 1000
             home.report(f"alarm() failed; retry {after.retries} follows in {in_s:.1f} s", instance.id, error)
