@@ -25,7 +25,7 @@ from perdure.store.catalog import DATABASE as CATALOG
 from perdure.store.file_system import checksummed_file_system
 from perdure.store.folder_lock import HOLDER, Holder, try_lock
 from perdure.store.folders import NAMESPACES
-from perdure.store.log import DamagedLog, LogCodec
+from perdure.store.log import UNAPPLIED, DamagedLog, LogCodec
 from perdure.store.page_id import page_id, page_ids, place_of
 from perdure.store.snapshot import read_only
 
@@ -172,7 +172,7 @@ class _Store:
 
     def _read_log(self) -> None:
         try:
-            for group in LogCodec().groups(self._connection.execute("SELECT id, body FROM log ORDER BY id")):
+            for group in LogCodec().groups(self._connection.execute(UNAPPLIED)):
                 for entry in group.entries:
                     self._note(entry)
         except (apsw.Error, DamagedLog) as error:

@@ -25,7 +25,7 @@ from perdure.store.bounds import (
 from perdure.store.connection import close_untouched, open_connection, transaction
 from perdure.store.crash_point import At, CrashPoint
 from perdure.store.file_system import make_log_durable
-from perdure.store.log import DamagedLog, LogCodec, first_id, position_of
+from perdure.store.log import UNAPPLIED, DamagedLog, LogCodec, first_id, position_of
 from perdure.store.reader import Reader
 from perdure.store.schema import STORE_TABLES, TO_COME, ensure_schema
 from perdure.store.undo_keeping import set_retention
@@ -33,7 +33,6 @@ from perdure.store.writer import Writer
 
 DATABASE = "store.db"
 
-_LOG = "SELECT id, body FROM log ORDER BY id"
 _NEWEST = "SELECT max(id) FROM log"
 _META = "SELECT value FROM meta WHERE key = ?"
 _RESTORING = "SELECT EXISTS (SELECT 1 FROM restoring)"
@@ -155,7 +154,7 @@ def recover(writer: Writer) -> None:
     groups: list[Group] = []
     size = 0
     # Decoded whole before the first write: half a log applied would hide the damage in the other half.
-    for group in LogCodec().groups(writer.connection.execute(_LOG)):
+    for group in LogCodec().groups(writer.connection.execute(UNAPPLIED)):
         groups.append(group)
     batch: list[Group] = []
     # What was half applied is applied again at least as far: its undo is right for that batch and for no shorter one.

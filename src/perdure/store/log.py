@@ -19,6 +19,12 @@ from perdure.store.bounds import LOG_ROW_BYTES_MAX, LOG_ROW_ROWS_MAX
 PARTS_MAX = 1 << 16
 """Rows of one group: the number of a row is `position * PARTS_MAX + part`."""
 
+UNAPPLIED = (
+    "SELECT id, body FROM log"
+    f" WHERE id >= (coalesce((SELECT value FROM meta WHERE key = 'position'), 0) + 1) * {PARTS_MAX} ORDER BY id"
+)
+"""The rows that are not in the tables. Older ones are deleted one after the other, so a group that is may be half gone."""
+
 _CRC_BYTES = 4
 
 # A group of this size is one row of the log whatever it holds; the usual case, which skips the counting.

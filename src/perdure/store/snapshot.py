@@ -19,11 +19,10 @@ from perdure.core.page_change import PAGE_BYTES, changed_page, database_bytes
 from perdure.model.errors import StoreBroken, StoreTooNew
 from perdure.store.bounds import BACKGROUND_CACHE_KIB, WRITER_BUSY_MS
 from perdure.store.connection import begin_reading, close_untouched
-from perdure.store.log import LogCodec
+from perdure.store.log import UNAPPLIED, LogCodec
 from perdure.store.page_id import page_id
 from perdure.store.schema import FORMAT
 
-_LOG = "SELECT id, body FROM log ORDER BY id"
 _ROWS = "SELECT key, value FROM kv WHERE generation = ? ORDER BY key"
 _PAGE = "SELECT body FROM page WHERE id = ?"
 _PAGES = "SELECT id, body FROM page WHERE id BETWEEN ? AND ? ORDER BY id"
@@ -68,7 +67,7 @@ def groups_of(connection: apsw.Connection) -> list[Group]:
 
 
 def _groups(connection: apsw.Connection) -> Iterator[Group]:
-    return LogCodec().groups(connection.execute(_LOG))
+    return LogCodec().groups(connection.execute(UNAPPLIED))
 
 
 class ObjectSnapshot:
