@@ -6,6 +6,7 @@ had, whole, at or after the last one that was said; the history of each object i
 
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from perdure.core.key_range import KeyRange
 from perdure.core.layers import Layers
 from perdure.core.page_change import PAGE_BYTES, page_change
 from perdure.model.errors import PerdureError
-from perdure.store import undo_reading
+from perdure.store import applying, log, undo_reading
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
 from tests.store.world import World
 
@@ -271,6 +272,16 @@ def _short(state: State) -> str:
     return f"generation {state[0]} { ({key: value if key == ALARM else value[:8] for key, value in state[1].items()}) }"
 
 
+SMALL_PARTS = (
+    (undo_reading, "RESTORE_SLICE_BYTES", 1),
+    (undo_reading, "RESTORE_READ_ROWS", 1),
+    (log, "LOG_ROW_ROWS_MAX", 3),
+    (log, "_SURELY_SMALL_BYTES", 0),
+    (applying, "DELETE_BYTES_MAX", 1),
+)
+"""What is done in parts has many of them, so that a cut finds it between two."""
+
+
 def run(
     seed: int,
     folder: Path,
@@ -282,7 +293,9 @@ def run(
     big: bool = False,
 ) -> Life:
     """A life with that many cuts; raises AssertionError, naming the seed, if something said was lost."""
-    with patch.object(undo_reading, "RESTORE_SLICE_BYTES", 1), patch.object(undo_reading, "RESTORE_READ_ROWS", 1):
+    with ExitStack() as small:
+        for module, name, value in SMALL_PARTS:
+            small.enter_context(patch.object(module, name, value))
         life = Life(seed, folder, failures=failures, layers=layers, big=big)
         try:
             for _ in range(cuts):
