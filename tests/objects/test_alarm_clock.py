@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from perdure.core.entry import Alarm, AlarmChange, Entry, ObjectRecord
-from perdure.model.errors import StorageBroken
+from perdure.model.errors import ObjectReset, StorageBroken
 from perdure.objects.alarms import alarm_clock
 from perdure.objects.alarms.alarm_clock import AlarmClock
 from perdure.store.reader import Reader
@@ -249,3 +249,20 @@ def test_a_store_whose_alarms_cannot_be_read_is_not_asked_without_pause(seat, mo
     seat.pass_time(60)
 
     assert 5 <= len(asked) <= 20
+
+
+@pytest.mark.parametrize("error", [ObjectReset(what="by another event"), StorageBroken(what="a commit failed")])
+def test_an_alarm_that_was_put_off_before_its_run_began_is_not_tried_early_when_the_run_is_cut_off(seat, error):
+    seat.clock.start()
+    seat.set(1, seat.now_ms)
+    seat.pass_time(0)
+    later_ms = seat.now_ms + 60_000
+    seat.set(1, later_ms)
+
+    seat.clock.cut_off(seat.runs.pop(), error)
+    seat.pass_time(59)
+    assert seat.runs == []
+    seat.pass_time(1)
+
+    assert len(seat.runs) == 1
+    assert seat.world.store.alarm((1).to_bytes(32, "big")) == Alarm(later_ms, later_ms)

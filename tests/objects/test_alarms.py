@@ -379,6 +379,25 @@ def test_an_abort_counts_as_a_failure_unless_it_says_otherwise(world: World):
     assert [round(seconds) for seconds, _ in runs] == [0, 2, 6]
 
 
+def test_an_alarm_that_came_due_while_a_run_was_on_its_way_to_an_abort_runs_after_it(world: World):
+    async def aborts_late(self, info):
+        if len(runs) == 1:
+            self.storage.set_alarm(SECOND)
+            await asyncio.sleep(3)
+            self.ctx.abort("on purpose")
+
+    Own, runs = waker(world, aborts_late)
+
+    async def scenario():
+        own = await world.get(Own)
+        await own.call("arm", 5)
+        await asyncio.sleep(60)
+        return await own.call("when")
+
+    assert world.run(scenario) is None
+    assert [(round(seconds), info.retry_count) for seconds, info in runs] == [(5, 0), (8, 0)]
+
+
 def test_a_commit_that_fails_is_tried_again_without_counting(world: World):
     Own, runs = waker(world, lambda self, info: self.storage.kv.put("n", len(runs)))
 

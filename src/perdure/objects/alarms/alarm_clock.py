@@ -138,8 +138,11 @@ class AlarmClock:
             return  # the row is as it was: the next process finds it overdue
         try:
             alarm = self._store.alarm(run.object)
-            if alarm is not None and (run.alarm is None or alarm == run.alarm):
+            is_the_same = run.alarm is None or alarm == run.alarm
+            if alarm is not None and is_the_same and alarm.due_ms <= self._clock.now_ms():
                 self._write(run.object, self._after(run, alarm, error))
+            else:
+                self._push(run.object)  # another one was set since, and perhaps came due meanwhile
         except PerdureError as broken:
             _log.warning("%s: the end of an alarm could not be written: %s", self._class_name, broken)
             heapq.heappush(self._next, (self._clock.now_ms() + OFF_RETRY_MS, run.object))
