@@ -53,8 +53,8 @@ def test_it_is_what_the_transaction_sees_whatever_is_written_and_checkpointed_me
         maybe_checkpoint()
         image = FileImage(reading, writer, tmp_path / "a.db", checksummed_file_system())
         with (tmp_path / "copy.db").open("wb") as out:
-            for page in image.read(tmp_path / "scratch"):
-                out.write(page)
+            for piece in image.read(tmp_path / "scratch"):
+                out.write(piece)
                 if rng.random() < 0.2:
                     change(writer, rng)
                     maybe_checkpoint()

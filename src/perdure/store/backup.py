@@ -25,9 +25,9 @@ import msgspec
 from perdure.model.errors import PerdureError, StoreBroken, WrongValue
 from perdure.store.bounds import WRITER_BUSY_MS
 from perdure.store.catalog import DATABASE as CATALOG
-from perdure.store.connection import PAGE_BYTES, close_untouched, keep_writers_out
+from perdure.store.connection import close_untouched, keep_writers_out
 from perdure.store.crash_point import passes
-from perdure.store.file_image import FileImage
+from perdure.store.file_image import PIECE_BYTES, FileImage
 from perdure.store.files import DATABASE
 from perdure.store.folders import Folders, sync_folder
 from perdure.store.snapshot import open_read_only
@@ -41,8 +41,9 @@ MANIFEST, MANIFEST_SUM = "manifest.json", "manifest.sha256"
 Progress = Callable[[int, int], None]
 """Told how many bytes are done, of how many in all."""
 
-# What is read, summed and written at once; whole pages, and a look at the progress costs nothing against it.
-_CHUNK_BYTES = 1024 * 1024
+# What is read, summed and written at once; a look at the progress costs nothing against it.
+_CHUNK_PIECES = 8
+_CHUNK_BYTES = _CHUNK_PIECES * PIECE_BYTES
 
 # Not in the type stubs of Python is the second: how much is copied at a time.
 _TAR_OPTIONS: dict[str, Any] = {"format": tarfile.PAX_FORMAT, "copybufsize": _CHUNK_BYTES}
@@ -191,17 +192,17 @@ def _step(progress: Callable[[int], None], before: int, done: int) -> None:
 
 
 class _Content(io.RawIOBase):
-    """The pages of a database as a file to read from, and the sum of what was read."""
+    """A database as a file to read from, and the sum of what was read."""
 
-    def __init__(self, pages: Iterator[bytes], progress: Callable[[int], None]) -> None:
-        self._pages = pages
+    def __init__(self, pieces: Iterator[bytes], progress: Callable[[int], None]) -> None:
+        self._pieces = pieces
         self._progress = progress
         self._done = 0
         self._sum = _Sum()
 
     def read(self, size: int = -1) -> bytes:
-        """size: whole pages, as tarfile asks for them."""
-        piece = b"".join(islice(self._pages, size // PAGE_BYTES))
+        """size: of a chunk, or of what is left, as tarfile asks for them."""
+        piece = b"".join(islice(self._pieces, _CHUNK_PIECES))
         self._sum.add(piece)
         self._done += len(piece)
         self._progress(self._done)

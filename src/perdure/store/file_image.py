@@ -18,6 +18,14 @@ import apsw
 
 from perdure.store.connection import PAGE_BYTES
 
+# Not a power of two: what looks like a page is verified as one. SQLite's file layer takes at most 128 KiB at once.
+_PIECE_PAGES = 31
+PIECE_BYTES = _PIECE_PAGES * PAGE_BYTES
+
+_VERIFY = "SELECT " + " AND ".join(
+    f"verify_checksum(substr(?1, {start + 1}, {PAGE_BYTES}))" for start in range(0, PIECE_BYTES, PAGE_BYTES)
+)
+
 _LOG_HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
 _FRAME_BYTES = _FRAME_HEADER_BYTES + PAGE_BYTES
@@ -34,6 +42,7 @@ class FileImage:
         that transaction and this nobody may have committed."""
         self._database = database
         self._file_system = file_system
+        self._reading = reading
         self.pages: int = reading.pragma("page_count")
         # Asked after the transaction began: if all was copied to the database by then, the log may be begun anew, and the
         # database stays as it is; if not, the log stays. A connection knows of the log once it has read.
@@ -47,7 +56,7 @@ class FileImage:
         return self.pages * PAGE_BYTES
 
     def read(self, scratch: Path) -> Iterator[bytes]:
-        """Each page, from the first on; scratch: a file to be made and removed.
+        """Its content in pieces of PIECE_BYTES, the last one shorter; scratch: a file to be made and removed.
 
         Raises apsw.Error where a page of the database fails its checksum, or the disk.
         """
@@ -56,13 +65,22 @@ class FileImage:
             file = self._open(self._database, apsw.SQLITE_OPEN_READONLY, files)
             size = file.xFileSize() // PAGE_BYTES
             logged = self._logged_pages(file, scratch, files) if self._frames else {}
-            for number in range(1, self.pages + 1):
+
+            def page(number: int) -> bytes:
                 if number in logged:
-                    yield logged[number]()
-                elif number > size or number == _LOCK_PAGE:
-                    yield bytes(PAGE_BYTES)
-                else:
-                    yield file.xRead(PAGE_BYTES, (number - 1) * PAGE_BYTES)
+                    return logged[number]()
+                if number > size or number == _LOCK_PAGE:
+                    return bytes(PAGE_BYTES)
+                return file.xRead(PAGE_BYTES, (number - 1) * PAGE_BYTES)
+
+            for first in range(1, self.pages + 1, _PIECE_PAGES):
+                numbers = range(first, min(first + _PIECE_PAGES, self.pages + 1))
+                piece = None
+                if len(numbers) == _PIECE_PAGES and numbers[-1] <= size and logged.keys().isdisjoint(numbers):
+                    piece = file.xRead(PIECE_BYTES, (first - 1) * PAGE_BYTES)
+                if piece is None or not self._reading.execute(_VERIFY, (piece,)).get:
+                    piece = b"".join(map(page, numbers))  # one by one, each verified by who reads it
+                yield piece
 
     def _open(self, path: Path, how: int, files: ExitStack) -> apsw.VFSFile:
         file = apsw.VFSFile(self._file_system, str(path), [how | apsw.SQLITE_OPEN_MAIN_DB, 0])
