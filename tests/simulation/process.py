@@ -21,8 +21,10 @@ from perdure.core.layers import Layers
 from perdure.model.errors import ObjectReset, PerdureError, StorageBroken, StoreBroken
 from perdure.model.limits import Limits
 from perdure.model.object_id import ObjectId
+from perdure.objects.alarms.alarm_info import AlarmInfo
 from perdure.objects.instance import Instance
 from perdure.objects.residents import Residents
+from perdure.objects.state import State
 from perdure.store import sqlite_store, upkeep
 from perdure.store.connection import close_untouched
 from perdure.store.crash_point import CrashPoint
@@ -70,9 +72,11 @@ class Process:
         *,
         trace: list[tuple[Any, ...]],
         layers: type[Layers] = Layers,
+        began_ms: int = 1_700_000_000_000,
     ) -> None:
         self.seed, self.folder, self.conditions, self.trace = seed, folder, conditions, trace
         self.loop = VirtualLoop()
+        self.clock = LoopClock(self.loop, began_ms)
         self.over = False
         self.crashed = False
         self.failed: str | None = None
@@ -141,7 +145,7 @@ class Process:
         self.over = True
 
     def _open(self) -> None:
-        clock, disk = LoopClock(self.loop), Disk(self, self.conditions.stalls)
+        clock, disk = self.clock, Disk(self, self.conditions.stalls)
         for number in range(self.conditions.stores):
             place = place_of(self.folder, str(number), at=self._at)
             store = SqliteStore(
@@ -153,14 +157,20 @@ class Process:
                 store=store,
                 clock=clock,
                 limits=self.conditions.limits,
-                make=lambda ctx: Actor(self, ctx),
+                make=self.make_object,
                 report=lambda what, id, error: None,
-                alarm=lambda target, info: None,
+                alarm=self.run_alarm,
             )
             residents.forget = self._hears_of(residents.forget)
             self._residents.append(residents)
             store.on_failed = self._heard(store.on_failed)
         self.shared_stubs = [self.new_stub(number) for number in range(len(self._ids))]
+
+    def make_object(self, ctx: State) -> Any:
+        return Actor(self, ctx)
+
+    def run_alarm(self, target: Any, info: AlarmInfo) -> Any:
+        """Alarms of these objects are hours away."""
 
     def _hears_of(self, forget: Callable[..., None]) -> Callable[..., None]:
         def forgets(instance: Instance, error: BaseException | None) -> None:
