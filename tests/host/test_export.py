@@ -109,6 +109,29 @@ def test_an_export_refuses_to_overwrite_and_leaves_no_part_behind(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"data", "one.db"}
 
 
+def test_of_two_exports_to_one_file_the_second_is_told_and_the_first_is_whole(tmp_path):
+    work(tmp_path / "data", ("one", "kv.put('a', 1)"), ("two", "kv.put('a', 2)"))
+    of, file, others = stored_class(tmp_path / "data", "Box"), tmp_path / "one.db", []
+
+    def another(done: int, total: int) -> None:
+        if not others:
+            others.append(exported(tmp_path / "data", "one", file, force=False))
+
+    with pytest.raises(WrongValue, match="one.db is there already"):
+        export_object(of, of.id_of("two"), file, force=False, progress=another)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "one.db"}
+    assert keys_of(file) == keys_of(exported(tmp_path / "data", "one", tmp_path / "again.db"))
+
+
+def test_a_folder_is_not_taken_for_a_file_to_be_replaced(tmp_path):
+    work(tmp_path / "data", ("one", "kv.put('a', 1)"))
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(WrongValue, match="folder is a folder"):
+        exported(tmp_path / "data", "one", tmp_path / "folder", force=True)
+
+
 def test_an_object_is_named_by_its_id_as_well(tmp_path):
     work(tmp_path / "data", ("one", "kv.put('a', 1)"))
     of = stored_class(tmp_path / "data", "Box")

@@ -203,6 +203,22 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"data", "all.perdure", "empty"}
 
 
+def test_of_two_backups_to_one_name_the_second_is_told_and_the_first_is_whole(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 'x' * 500_000)"))
+    file, others = tmp_path / "all.perdure", []
+
+    def another(done: int, total: int) -> None:
+        if not others:
+            others.append(None)
+            others.append(back_up(tmp_path / "data", file))
+
+    with pytest.raises(WrongValue, match="all.perdure is there already"):
+        back_up(tmp_path / "data", file, progress=another)
+
+    assert verify_backup(file) == others[1]
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "all.perdure"}
+
+
 @contextmanager
 def room_for(size: int) -> Iterator[None]:
     """No file may be longer: what a full disk does, to whom it does it."""
@@ -265,8 +281,7 @@ def test_a_backup_that_was_killed_anywhere_leaves_the_one_before_it_and_is_made_
     back_up(tmp_path / "data", file, force=True)
     verify_backup(file)
     assert killed > 3
-    # What a killed one has left says what it is.
-    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".part"} == {"data", "all.perdure"}
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "all.perdure"}
 
 
 def test_a_restore_that_was_killed_anywhere_made_no_folder(tmp_path):

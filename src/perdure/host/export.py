@@ -20,8 +20,8 @@ from perdure.model.errors import StoreBroken, ValueMismatch, WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.model.value import decode
 from perdure.store.file_system import checksummed_file_system
-from perdure.store.folders import sync_folder
 from perdure.store.log import DamagedLog
+from perdure.store.new_file import new_file
 from perdure.store.snapshot import ObjectSnapshot, read_only
 from perdure.store.trouble import cannot_write, could_not_be_written
 
@@ -39,38 +39,26 @@ def export_object(
 ) -> None:
     """Writes the object to `file`, which is on disk when this returns.
 
-    force: a file of that name is replaced. Raises WrongValue if there is one otherwise, if the object stores nothing, or if
-    it has to start first; StorageFull if there is no room; StoreBroken if what it stored cannot be read.
+    force: a file of that name is replaced. Raises WrongValue if there is one otherwise, also one that came meanwhile, if the
+    object stores nothing, or if it has to start first; StorageFull if there is no room; StoreBroken if what it stored cannot be
+    read.
     """
-    if file.exists() and not force:
-        raise WrongValue(
-            what=f"{file.name} is there already",
-            where=str(file),
-            next_step="give another name, or --force to replace it; in Python, delete it first",
-        )
     if not of.database.exists():  # nobody has opened the class yet
         raise _stores_nothing(of, id)
-    part = file.with_name(f"{file.name}.part")
-    part.unlink(missing_ok=True)
     try:
-        try:
-            with read_only(of.database, checksummed_file_system()) as connection:
-                write_object(readable(ObjectSnapshot(connection, id.raw), of, id), part, progress)
-        except OSError as error:
+        with new_file(file, replace=force) as made, read_only(of.database, checksummed_file_system()) as connection:
+            write_object(readable(ObjectSnapshot(connection, id.raw), of, id), made, progress)
+    except OSError as error:
+        raise cannot_write(file, error) from error
+    except (apsw.Error, DamagedLog) as error:
+        if isinstance(error, apsw.Error) and could_not_be_written(error):
             raise cannot_write(file, error) from error
-        except (apsw.Error, DamagedLog) as error:
-            if isinstance(error, apsw.Error) and could_not_be_written(error):
-                raise cannot_write(file, error) from error
-            raise StoreBroken(
-                what=f"object {id.hex} of {of.row.class_name} cannot be exported",
-                where=str(of.database),
-                why=f"{type(error).__name__}: {error}",
-                next_step="perdure doctor says what is damaged",
-            ) from error
-        os.replace(part, file)
-        sync_folder(file.absolute().parent)
-    finally:
-        part.unlink(missing_ok=True)
+        raise StoreBroken(
+            what=f"object {id.hex} of {of.row.class_name} cannot be exported",
+            where=str(of.database),
+            why=f"{type(error).__name__}: {error}",
+            next_step="perdure doctor says what is damaged",
+        ) from error
 
 
 def readable(stored: ObjectSnapshot, of: StoredClass, id: ObjectId) -> ObjectSnapshot:

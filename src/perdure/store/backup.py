@@ -30,6 +30,7 @@ from perdure.store.crash_point import passes
 from perdure.store.file_image import PIECE_BYTES, FileImage
 from perdure.store.files import DATABASE
 from perdure.store.folders import Folders, sync_folder
+from perdure.store.new_file import new_file
 from perdure.store.snapshot import open_read_only
 from perdure.store.trouble import cannot_write, could_not_be_written
 
@@ -81,27 +82,17 @@ def create_backup(
 ) -> Manifest:
     """Writes the backup of a folder that anybody may be serving; it is on disk under its name when this returns.
 
-    Raises WrongValue if `file` is there and `force` is
-    not given, or if this is no data folder; StorageFull if there is no room; StoreBroken if something cannot be read.
+    force: a file of that name is replaced. Raises WrongValue if there is one otherwise, also one that came meanwhile, or if this
+    is no data folder; StorageFull if there is no room; StoreBroken if something cannot be read.
     """
-    if file.exists() and not force:
-        raise WrongValue(
-            what=f"{file.name} is there already",
-            where=str(file),
-            next_step="give another name, or --force to replace it",
-        )
-    part, scratch = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.page")
     try:
-        with _instant(data_folder, file_system) as sources:
+        with new_file(file, replace=force) as made, _instant(data_folder, file_system) as sources:
             total = sum(source.size_bytes for source in sources.values())
-            with part.open("wb") as out:
-                manifest = _write(
-                    sources, out, scratch, Manifest(FORMAT, written_by, now_ms, {}), lambda done: progress(done, total)
-                )
+            with made.open("xb") as out:
+                scratch, empty = made.with_name("page"), Manifest(FORMAT, written_by, now_ms, {})
+                manifest = _write(sources, out, scratch, empty, lambda done: progress(done, total))
                 out.flush()
                 os.fsync(out.fileno())
-        os.replace(part, file)
-        sync_folder(file.absolute().parent)
     except OSError as error:
         raise cannot_write(file, error) from error
     except apsw.Error as error:
@@ -113,8 +104,6 @@ def create_backup(
             why=f"{type(error).__name__}: {error}",
             next_step="perdure doctor says what is damaged; nothing was changed",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return manifest
 
 
