@@ -1,7 +1,9 @@
 """All objects as files: each is there, under a name that harms no disk; the folder is whole or not there."""
 
 import asyncio
+import errno
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -98,14 +100,69 @@ def test_the_root_of_all_folders_is_never_replaced(data):
             exported_all(data, Path("/"), force=force)
 
 
-def test_what_an_export_that_was_killed_left_is_said_and_replaced_if_asked(data, tmp_path):
-    (tmp_path / "all.part" / "Box").mkdir(parents=True)
+def test_what_lies_beside_is_never_touched_whatever_its_name(data, tmp_path):
+    exported_all(data, tmp_path / "all")
+    for name in ("all.old", "all.part", "all.12345678.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "diary.txt").write_text(name)
 
-    with pytest.raises(WrongValue, match="did not end"):
-        exported_all(data, tmp_path / "all")
     exported_all(data, tmp_path / "all", force=True)
 
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "all", "all.old", "all.part", "all.12345678.part"}
+    for file in tmp_path.glob("*/diary.txt"):
+        assert file.read_text() == file.parent.name
+
+
+def test_a_link_is_no_name_for_a_folder_and_that_is_said_before_the_work(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "write_object", lambda *_: pytest.fail("the work was begun"))
+    (tmp_path / "real").mkdir()
+    for target in ("real", "nowhere", "link"):
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(target)
+
+        for force in (False, True):
+            with pytest.raises(WrongValue, match="link is there already.*it is a link"):
+                exported_all(data, tmp_path / "link", force=force)
+
+
+def test_of_two_exports_to_one_folder_the_second_is_told_and_the_first_is_whole(data, tmp_path):
+    others = []
+
+    def another(done: int, total: int) -> None:
+        if not others:
+            others.append(exported_all(data, tmp_path / "all").objects)
+
+    with pytest.raises(WrongValue, match="all is there already"):
+        export_objects(stored_classes(data), tmp_path / "all", force=False, progress=another)
+
+    assert len(list(read_index(tmp_path / "all"))) == others[0] == 3
     assert {path.name for path in tmp_path.iterdir()} == {"data", "all"}
+
+
+def test_a_folder_that_cannot_get_its_name_leaves_the_one_before_it(data, tmp_path, monkeypatch):
+    exported_all(data, tmp_path / "all")
+    before = sorted(path.name for path in (tmp_path / "all" / "Box").iterdir())
+    replace = os.replace
+
+    def fails_for_the_new_one(source: Path, target: Path) -> None:
+        if source.name == "made":
+            raise OSError(errno.EIO, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fails_for_the_new_one)
+    with pytest.raises(OSError, match="Input/output error"):
+        exported_all(data, tmp_path / "all", force=True)
+
+    assert sorted(path.name for path in (tmp_path / "all" / "Box").iterdir()) == before
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "all"}
+
+
+def test_a_folder_whose_index_is_another_s_is_no_earlier_export(data, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / INDEX).write_text('{"my": "lines"}\n')
+
+    with pytest.raises(WrongValue, match="it is no earlier export"):
+        exported_all(data, tmp_path / "mine", force=True)
 
 
 def test_an_object_that_is_damaged_is_left_out_and_named_and_the_others_are_there(data, tmp_path):

@@ -6,7 +6,6 @@ the number of objects or their size. See tests/host/test_export_all.py.
 
 import errno
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ import apsw
 from perdure.core.entry import Entry
 from perdure.host.contents import Progress
 from perdure.host.export import readable, write_object
-from perdure.host.export_index import INDEX, Line, file_name, folder_name, write_head, write_line
+from perdure.host.export_index import INDEX, Line, file_name, folder_name, is_export, write_head, write_line
 from perdure.host.stored_object import StoredClass
 from perdure.host.version import VERSION
 from perdure.model.errors import PerdureError, StoreBroken, WrongValue
@@ -25,6 +24,7 @@ from perdure.model.object_id import ObjectId
 from perdure.store.file_system import checksummed_file_system
 from perdure.store.folders import sync_folder
 from perdure.store.log import DamagedLog
+from perdure.store.new_file import folder_beside
 from perdure.store.reader import Reader
 from perdure.store.registry import every_object
 from perdure.store.snapshot import ObjectSnapshot, groups_of, read_only
@@ -61,53 +61,54 @@ def export_objects(
     a folder that holds anything else; OSError for a disk that is full.
     """
     folder = folder.absolute()
-    _check_folder(folder, force=force)
-    part, old = folder.with_name(f"{folder.name}.part"), folder.with_name(f"{folder.name}.old")
-    _check_part(part, force=force)
-    part.mkdir(parents=True)
+    _check(folder, force=force)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     exported = Exported()
-    try:
-        with (part / INDEX).open("w", encoding="ascii") as index:
+    with folder_beside(folder) as beside:
+        made = beside / "made"
+        made.mkdir()
+        with (made / INDEX).open("w", encoding="ascii") as index:
             write_head(index, VERSION)
-            _Exporting(classes, part, index, exported, progress).run()
+            _Exporting(classes, made, index, exported, progress).run()
             index.flush()
             os.fsync(index.fileno())
-        for made in [*(path for path in part.iterdir() if path.is_dir()), part]:
-            sync_folder(made)
-        if folder.exists() and any(folder.iterdir()):
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(folder, old)
-        os.replace(part, folder)
+        for each in [*(path for path in made.iterdir() if path.is_dir()), made]:
+            sync_folder(each)
+        _check(folder, force=force)
+        _put(made, folder, old=beside / "old")
         sync_folder(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return exported
 
 
-def _check_folder(folder: Path, *, force: bool) -> None:
-    if (
-        folder.exists()
-        and (not folder.is_dir() or any(folder.iterdir()))
-        and not (force and (folder / INDEX).is_file())
-    ):
-        raise WrongValue(
-            what=f"{folder.name or folder} is there already",
-            where=str(folder),
-            why="it is no earlier export of objects" if force else "it is not an empty folder",
-            next_step="give the name of a new folder" + ("" if force else ", or --force to replace an earlier export"),
-        )
+def _check(folder: Path, *, force: bool) -> None:
+    if folder.is_symlink():
+        why = "it is a link"
+    elif not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    elif not force:
+        why = "it is not an empty folder"
+    elif not is_export(folder):
+        why = "it is no earlier export of objects"
+    else:
+        return
+    raise WrongValue(
+        what=f"{folder.name or folder} is there already",
+        where=str(folder),
+        why=why,
+        next_step="give the name of a new folder" + ("" if force else ", or --force to replace an earlier export"),
+    )
 
 
-def _check_part(part: Path, *, force: bool) -> None:
-    if part.exists():
-        if not force:
-            raise WrongValue(
-                what="an earlier export did not end, or is under way",
-                where=str(part),
-                next_step="wait for it, or delete that folder: --force does",
-            )
-        shutil.rmtree(part)
+def _put(made: Path, folder: Path, *, old: Path) -> None:
+    """What is there is moved to `old` first; an empty folder is replaced as it is."""
+    if folder.exists() and any(folder.iterdir()):
+        os.replace(folder, old)
+    try:
+        os.replace(made, folder)
+    except OSError:
+        if old.exists():
+            os.replace(old, folder)
+        raise
 
 
 class _Exporting:

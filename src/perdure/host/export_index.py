@@ -75,6 +75,16 @@ def _write(out: IO[str], values: dict[str, Any]) -> None:
     out.write(json.dumps(values) + "\n")  # in ASCII: any tool reads it line by line
 
 
+def is_export(folder: Path) -> bool:
+    """Whether it has an index that an export wrote, of whatever format."""
+    try:
+        with (folder / INDEX).open("rb") as lines:
+            msgspec.json.decode(lines.readline(_LINE_BYTES_MAX), type=_Head)
+    except (OSError, msgspec.MsgspecError):
+        return False
+    return True
+
+
 def read_index(folder: Path) -> Iterator[tuple[Line, Path]]:
     """The objects and their files, as they are asked for. Raises WrongValue where it is not what an export wrote."""
     index, inside = folder / INDEX, folder.resolve()
