@@ -55,6 +55,10 @@ class Seat:
         self.world.settle()
 
 
+def broken(*where):
+    raise StorageBroken(what="the store is being opened anew")
+
+
 @pytest.fixture
 def seat(tmp_path):
     made = Seat(tmp_path)
@@ -62,8 +66,11 @@ def seat(tmp_path):
     made.world.abandon()
 
 
+@pytest.mark.parametrize("trouble", [0.0, 0.2])
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_is_set_moved_and_deleted_each_runs_once_when_due_and_never_before(tmp_path, seed, monkeypatch):
+def test_whatever_is_set_moved_and_deleted_each_runs_once_when_due_and_never_before(
+    tmp_path, seed, trouble, monkeypatch
+):
     rng = random.Random(seed)
     monkeypatch.setattr(alarm_clock, "LOADED_MAX", 8)
     monkeypatch.setattr(alarm_clock, "LOAD_ROWS", 3)
@@ -83,11 +90,15 @@ def test_whatever_is_set_moved_and_deleted_each_runs_once_when_due_and_never_bef
             seat.runs.clear()
             seat.open()
             seat.clock.start()
-        seat.pass_time(rng.choice([0.0, 0.1, 3.0]))
+        with monkeypatch.context() as unreadable:
+            if rng.random() < trouble:
+                unreadable.setattr(seat.world.store, rng.choice(["alarm", "alarms"]), broken)
+                seat.clock.look_again([rng.randrange(30).to_bytes(32, "big")])
+            seat.pass_time(rng.choice([0.0, 0.1, 3.0]))
         for n in seat.end_runs():
             assert due.pop(n) <= seat.now_ms, f"seed {seed}, step {step}: {n} was early"
             ran.append(n)
-        assert len(seat.clock._next) <= 8 + 3
+        assert len(seat.clock._next) <= 8 + 3 or trouble
     for _ in range(200):
         seat.pass_time(1.0)
         for n in seat.end_runs():
@@ -213,9 +224,6 @@ def test_what_cannot_be_read_for_a_while_runs_when_it_can(tmp_path, monkeypatch,
         seat.set(n, seat.now_ms + 1_000 + n)
     seat.world.quiet()
 
-    def broken(*where):
-        raise StorageBroken(what="the store is being opened anew")
-
     if unreadable == "deliver":
         monkeypatch.setattr(seat.clock, "_deliver", broken)
     else:
@@ -266,3 +274,21 @@ def test_an_alarm_that_was_put_off_before_its_run_began_is_not_tried_early_when_
 
     assert len(seat.runs) == 1
     assert seat.world.store.alarm((1).to_bytes(32, "big")) == Alarm(later_ms, later_ms)
+
+
+def test_one_that_could_not_be_read_is_kept_when_there_are_too_many_to_keep(seat, monkeypatch):
+    monkeypatch.setattr(alarm_clock, "LOADED_MAX", 8)
+    seat.clock.start()
+    seat.set(0, seat.now_ms + 1_000)
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(seat.world.store, "alarm", broken)
+        seat.pass_time(1.5)
+    for n in range(1, 13):
+        seat.set(n, seat.now_ms + 1_000 + n)
+
+    ran = []
+    for _ in range(20):
+        seat.pass_time(1)
+        ran += seat.end_runs()
+
+    assert sorted(ran) == list(range(13))

@@ -145,7 +145,7 @@ class AlarmClock:
                 self._push(run.object)  # another one was set since, and perhaps came due meanwhile
         except PerdureError as broken:
             _log.warning("%s: the end of an alarm could not be written: %s", self._class_name, broken)
-            heapq.heappush(self._next, (self._clock.now_ms() + OFF_RETRY_MS, run.object))
+            self._read_later(run.object, OFF_RETRY_MS)
         self._arm()
 
     def _after(self, run: AlarmRun, alarm: Alarm, error: BaseException) -> AlarmChange:
@@ -173,7 +173,7 @@ class AlarmClock:
         self._cancel_timer()
         now_ms = self._clock.now_ms()
         for _ in range(self._started_this_turn_max()):
-            if not self._next and self._loaded_until[0] <= now_ms:
+            if self._loaded_until[0] <= now_ms and (not self._next or self._next[0] > self._loaded_until):
                 try:
                     self._load()
                 except PerdureError as broken:
@@ -231,9 +231,9 @@ class AlarmClock:
         if alarm is not None:
             self.changed(object, alarm)
 
-    def _read_later(self, object: bytes) -> None:
+    def _read_later(self, object: bytes, after_ms: int = READ_AGAIN_MS) -> None:
         self._unread.add(object)
-        heapq.heappush(self._next, (self._clock.now_ms() + READ_AGAIN_MS, object))
+        heapq.heappush(self._next, (self._clock.now_ms() + after_ms, object))
 
     def _load(self) -> None:
         """Reads the next alarms, if there are any."""
@@ -246,8 +246,12 @@ class AlarmClock:
         self._loaded_until = by_due_time(rows[-1]) if len(rows) == LOAD_ROWS else (inf, b"")
 
     def _forget_later_half(self) -> None:
-        self._next = heapq.nsmallest(LOADED_MAX // 2, self._next)
-        self._loaded_until = self._next[-1]
+        kept = heapq.nsmallest(LOADED_MAX // 2, self._next)
+        self._loaded_until = kept[-1]
+        # Those that could not be read are not where their alarms are: no load would find them again.
+        unread = [place for place in self._next if place[1] in self._unread and place > self._loaded_until]
+        self._next = kept + unread
+        heapq.heapify(self._next)
 
     def _arm(self, earliest_ms: int = 0) -> None:
         """Sets the timer for the next one, or for then, if that is later."""
