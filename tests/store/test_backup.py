@@ -203,6 +203,18 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"data", "all.perdure", "empty"}
 
 
+def test_a_backup_is_not_restored_to_a_link_and_that_is_said_before_the_work(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+    back_up(tmp_path / "data", tmp_path / "all.perdure")
+    (tmp_path / "real").mkdir()
+    for target in ("real", "nowhere"):
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(target)
+
+        with pytest.raises(WrongValue, match="link is there and is not an empty folder"):
+            restore_backup(tmp_path / "all.perdure", tmp_path / "link", progress=lambda *_: pytest.fail("begun"))
+
+
 def test_of_two_backups_to_one_name_the_second_is_told_and_the_first_is_whole(tmp_path):
     work(tmp_path / "data", ("a", "kv.put('k', 'x' * 500_000)"))
     file, others = tmp_path / "all.perdure", []

@@ -238,7 +238,8 @@ def restore_backup(file: Path, data_folder: Path, *, progress: Progress = lambda
     Raises WrongValue unless the folder is missing or empty; StorageFull if there is no room; StoreBroken if the backup is not
     what was written, or the folder cannot be.
     """
-    if data_folder.exists() and (not data_folder.is_dir() or any(data_folder.iterdir())):
+    # A link would be in the way in the end: what was made gets its name by a rename.
+    if data_folder.is_symlink() or (data_folder.exists() and (not data_folder.is_dir() or any(data_folder.iterdir()))):
         raise WrongValue(
             what=f"{data_folder.name} is there and is not an empty folder",
             where=str(data_folder),
