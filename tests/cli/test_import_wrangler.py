@@ -59,6 +59,15 @@ def test_programs_are_told_each_object_and_each_file(shop):
     assert told["left_out"][0]["error"]["code"] == "PERDURE_UNSUPPORTED_VALUE"
 
 
+def test_names_that_are_no_utf8_are_refused_in_words(shop):
+    (shop / "names").write_bytes(b"caf\xe9\n")
+
+    result = run("import", "--from-wrangler", ".wrangler", "--names", "names", "--json")
+
+    assert result.exit_code == ExitCode.ERROR
+    assert json.loads(result.stdout)["error"]["what"] == "names is not in UTF-8"
+
+
 def test_a_class_alone_under_another_name_into_a_data_folder_by_its_path(shop):
     run("import", "--from-wrangler", ".wrangler")
 

@@ -271,6 +271,7 @@ def test_what_exists_is_replaced_only_if_asked_and_takes_the_alarm_of_the_file(d
         ("CREATE TABLE _cf_METADATA AS SELECT 1 AS key, ? AS value", "soon", WrongValue, "the alarm is at no time"),
         ("ALTER TABLE _cf_KV RENAME COLUMN value TO content", None, WrongValue, "no such column"),
         ("CREATE TABLE _perdure_kv(a)", None, WrongValue, "_perdure_kv already exists"),
+        ("INSERT INTO _cf_KV VALUES(CAST(? AS TEXT), x'ff0f30')", b"\xff", WrongValue, "UnicodeDecodeError"),
     ],
 )
 def test_one_that_cannot_be_brought_over_is_named_and_leaves_the_others_alone(
@@ -298,6 +299,22 @@ def test_a_damaged_file_is_named_and_leaves_the_others_alone(data, local, projec
 
     assert [each.file.stem for each in result.failed] == [QUIET]
     assert len(result.objects) == 6
+
+
+@pytest.mark.parametrize("damage", ["no database", "no text"])
+def test_damaged_names_of_alarms_are_named_and_leave_the_objects_alone(data, local, project, damage):
+    file = local / KEY / "metadata.sqlite"
+    if damage == "no database":
+        file.write_bytes(b"no database" * 500)
+    else:
+        change(file, "UPDATE _cf_ALARM SET actor_name = CAST(x'ff' AS TEXT)")
+
+    made = brought(data, local, project)
+
+    (failed,) = made.failed
+    assert failed.file == file
+    assert isinstance(failed.error, WrongValue) and "cannot be read" in str(failed.error)
+    assert {each["id"] for each in listed(data).values()} >= {LOBBY, WAITING, QUIET}
 
 
 def test_a_file_in_the_folder_of_another_class_is_refused(data, local, project):

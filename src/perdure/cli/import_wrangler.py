@@ -20,6 +20,7 @@ from perdure.config import load_project
 from perdure.config.project import DATA_FOLDER
 from perdure.host.inspection_alarms import moment
 from perdure.host.wrangler_import import Brought, import_local_state
+from perdure.model.errors import WrongValue
 
 SHOWN_MAX = 10
 """Files that are named with what is wrong; a class that stores one kind of value that cannot be brought has it in each."""
@@ -40,7 +41,7 @@ def import_from_wrangler(
         project = load_project(config) if data is None or config is not None else None
         folder = data if data is not None or project is None else project.root / DATA_FOLDER
         assert folder is not None
-        known = [] if names is None else [name for name in names.read_text(encoding="utf-8").splitlines() if name]
+        known = [] if names is None else _names_in(names)
         brought = asyncio.run(
             import_local_state(
                 folder,
@@ -59,6 +60,18 @@ def import_from_wrangler(
         _say(brought, console)
     if brought.failed:
         raise typer.Exit(ExitCode.PARTIAL if brought.objects else ExitCode.ERROR)
+
+
+def _names_in(file: Path) -> list[str]:
+    try:
+        return [name for name in file.read_text(encoding="utf-8").splitlines() if name]
+    except UnicodeDecodeError as error:
+        raise WrongValue(
+            what=f"{file.name} is not in UTF-8",
+            where=str(file),
+            why=f"byte {error.start:,} is not: {error.reason}",
+            next_step="write it anew in UTF-8, a name a line",
+        ) from error
 
 
 def _say(brought: Brought, console: Console) -> None:

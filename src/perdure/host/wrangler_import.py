@@ -22,7 +22,7 @@ from perdure.host.contents import Progress, make_object
 from perdure.host.inspection_contents import SCRATCH
 from perdure.host.inspection_place import Place, Places
 from perdure.host.version import VERSION
-from perdure.host.wrangler_state import LocalClass, LocalNames, local_classes, local_object, names_of_alarms
+from perdure.host.wrangler_state import ALARMS, LocalClass, LocalNames, local_classes, local_object, names_of_alarms
 from perdure.model.errors import PerdureError, StorageFull, WrongValue
 from perdure.model.object_id import ObjectId
 from perdure.store.committer import CommitterPool
@@ -148,7 +148,7 @@ class _Importing:
 
     async def run(self, local: LocalClass, place: Place) -> None:
         place = await self._with_key(local, place)
-        names = LocalNames(local.key, [*self._names, *await asyncio.to_thread(self._names_of_alarms, local)])
+        names = LocalNames(local.key, [*self._names, *await self._names_of_alarms(local)])
         for file in local.files:
             try:
                 await self._bring(file, names, local, place)
@@ -165,9 +165,15 @@ class _Importing:
             return place
         return Place(await self._folder.take_key(place.row.id, local.key), place.store, place.residents)
 
-    def _names_of_alarms(self, local: LocalClass) -> list[str]:
+    async def _names_of_alarms(self, local: LocalClass) -> list[str]:
         self._empty_scratch()
-        return names_of_alarms(local, self._scratch)
+        try:
+            return await asyncio.to_thread(names_of_alarms, local, self._scratch)
+        except StorageFull:
+            raise
+        except PerdureError as error:
+            self.brought.failed.append(FailedFile(local.folder / ALARMS, error))
+            return []
 
     def _empty_scratch(self) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from perdure.store.trouble import cannot_write
 _BELOW = (".", "do", "v3/do", "state/v3/do", ".wrangler/state/v3/do")
 """Where the folders of classes may be, of the folder that was given."""
 _OBJECT_FILE = re.compile(r"[0-9a-f]{64}\.sqlite", re.ASCII)
-_ALARMS = "metadata.sqlite"
+ALARMS = "metadata.sqlite"
 """Knows the names of some objects that have an alarm."""
 _PARTS = ("", "-wal", "-journal")
 """Of a database that was not closed; of the third, -shm, SQLite makes a new one."""
@@ -93,11 +93,11 @@ def _class_in(folder: Path) -> LocalClass | None:
 
 
 def names_of_alarms(of: LocalClass, scratch: Path) -> list[str]:
-    """Names of objects, where the tools kept them with alarms. scratch: an empty folder."""
-    file = of.folder / _ALARMS
+    """Names of objects, where the tools kept them with alarms. scratch: an empty folder. Raises as `local_object`."""
+    file = of.folder / ALARMS
     if not file.is_file():
         return []
-    with closing(_opened(_copied(file, scratch))) as connection:
+    with _refusing(file, scratch), closing(_opened(_copied(file, scratch))) as connection:
         columns = connection.execute("SELECT name FROM pragma_table_info('_cf_ALARM')").fetchall()
         if ("actor_name",) not in columns:  # before 2026
             return []
@@ -134,7 +134,7 @@ def local_object(file: Path, names: LocalNames, scratch: Path) -> LocalObject | 
 
     Raises WrongValue, or what else a value is refused with, naming file and key; StorageFull.
     """
-    try:
+    with _refusing(file, scratch):
         copy = _copied(file, scratch)
         with closing(_opened(copy)) as connection:
             id = names.named(file.stem, _name_in(connection))
@@ -151,18 +151,31 @@ def local_object(file: Path, names: LocalNames, scratch: Path) -> LocalObject | 
         contents = contents_of_file(copy, scratch / "contents")
         copy.unlink()
         return LocalObject(id, Contents(contents.keys, contents.tables, AlarmChange(alarm)))
+
+
+@contextmanager
+def _refusing(file: Path, scratch: Path) -> Iterator[None]:
+    """Whatever is wrong with what the tools left is said of that file."""
+    try:
+        yield
     except PerdureError as error:
         error.where = error.where or str(file)
         raise
     except (apsw.Error, OSError) as error:
         if isinstance(full := cannot_write(scratch / file.name, error), StorageFull):
             raise full from error
-        raise WrongValue(
-            what=f"{file.name} cannot be read",
-            where=str(file),
-            why=f"{type(error).__name__}: {error}",
-            next_step="it is damaged, or none of the tools'",
-        ) from error
+        raise _unreadable(file, error) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: BaseException) -> WrongValue:
+    return WrongValue(
+        what=f"{file.name} cannot be read",
+        where=str(file),
+        why=f"{type(error).__name__}: {error}",
+        next_step="it is damaged, or none of the tools'",
+    )
 
 
 def _copied(file: Path, scratch: Path) -> Path:
