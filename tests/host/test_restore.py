@@ -157,10 +157,26 @@ def test_a_time_is_as_good_as_a_bookmark_of_then(tmp_path, who):
         await box(runtime).run(WRITE.format(1))
 
     async def then(runtime):
-        now = datetime.now(UTC)
-        back = await asked(tmp_path, RestoreObject("Box", "one", (now - timedelta(hours=1)).isoformat()))
-        assert back["exists"] is False  # it stored nothing then
-        await asked(tmp_path, RestoreObject("Box", "one", back["bookmark"]))
+        back = await asked(tmp_path, RestoreObject("Box", "one", datetime.now(UTC).isoformat()))
+        assert back["exists"]
+        assert await run_in(tmp_path, runtime, "one", READ) == [1, [1]]
+
+    with_folder(who, tmp_path, prepare, then)
+
+
+@whoever_answers
+@pytest.mark.parametrize("hours", [1, 24 * 2_000])
+def test_a_time_before_the_object_was_made_does_not_delete_it(tmp_path, who, hours):
+    """A year that is mistyped is no wish to delete; whoever has that one is told how."""
+
+    async def prepare(runtime):
+        await box(runtime).run(WRITE.format(1))
+
+    async def then(runtime):
+        created = (await asked(tmp_path, ShowObject("Box", "one")))["created"]
+        at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+        with pytest.raises(WrongValue, match=f"Box/one stored nothing.*was made at {created}.*perdure objects delete"):
+            await asked(tmp_path, RestoreObject("Box", "one", at))
         assert await run_in(tmp_path, runtime, "one", READ) == [1, [1]]
 
     with_folder(who, tmp_path, prepare, then)

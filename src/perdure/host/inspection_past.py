@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from perdure.core.clock import Clock
-from perdure.core.entry import AlarmChange, Entry
+from perdure.core.entry import AlarmChange, Entry, ObjectRecord
 from perdure.core.instant import milliseconds_of
 from perdure.host.inspection_alarms import moment
 from perdure.host.inspection_event import in_turn
@@ -38,8 +38,12 @@ async def restore_object(places: Places, request: RestoreObject, clock: Clock) -
     id = place.id_of(request.object)
     store, object = place.store, id.raw
     at = await place_of_moment(place, id, request.at, clock)
-    if await store.record_at(object, at) is None and store.record(object) is None:
-        raise await no_object(place, request.object, then=True)
+    if await store.record_at(object, at) is None:
+        now = store.record(object)
+        if now is None:
+            raise await no_object(place, request.object, then=True)
+        if not is_bookmark(request.at):
+            raise _not_made_yet(place.label(object, id.name), request.at, now)
 
     def go_back(instance: Instance | None) -> str:
         if not store.place_kept(at):
@@ -117,6 +121,15 @@ async def place_of_moment(place: Place, id: ObjectId, at: str, clock: Clock) -> 
             next_step="give a later time",
         )
     return found
+
+
+def _not_made_yet(label: str, at: str, now: ObjectRecord) -> WrongValue:
+    # To go there would be to delete it. A bookmark of then was taken for that very purpose; a time is easily mistyped.
+    return WrongValue(
+        what=f"{label} stored nothing at {at!r:.60}, as closely as is kept",
+        why=f"it was made at {moment(now.created_ms)}",
+        next_step="give a later time; if it is to store nothing again: perdure objects delete",
+    )
 
 
 def _time_of(text: str, where: str) -> int:
