@@ -1,6 +1,7 @@
 """What operators ask of a data folder: the same answers whether somebody serves it or nobody does."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -50,6 +51,10 @@ class Tally(DurableObject):
     async def log(self, text: str) -> None:
         self.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS log (text)")
         self.ctx.storage.sql.exec("INSERT INTO log VALUES (?)", text)
+
+    async def run(self, statements: list[str]) -> None:
+        for statement in statements:
+            self.ctx.storage.sql.exec(statement)
 
     async def logged(self) -> list[str]:
         return [text for (text,) in self.ctx.storage.sql.exec("SELECT text FROM log").raw()]
@@ -159,6 +164,36 @@ def test_one_object_is_shown_with_its_keys_and_tables_by_its_name_or_its_id(aske
         assert await asked.ask(ShowObject("Tally", shown["id"])) == shown
 
     asyncio.run(prepared(asked, prepare, who, look))
+
+
+def test_the_tables_of_an_object_are_counted_without_holding_up_who_serves(asked):
+    """All of them in one time, and others have their turn after each."""
+    tables = [f"t{n:02}" for n in range(12)]
+
+    async def scenario():
+        async with asked.served() as runtime:
+            await runtime[Tally]["ann"].run([f"CREATE TABLE {table} AS SELECT 1 AS n" for table in tables])
+            inspection, turns = runtime._host.inspection, 0
+            now_s = itertools.count()
+            inspection._sql._pool.monotonic = lambda: next(now_s) / 100  # each look at the time takes 10 ms
+
+            async def count_turns():
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0)
+
+            counting = asyncio.ensure_future(count_turns())
+            found = await inspection._places.object("Tally", "ann")
+            turns = 0
+            shown = await inspection._sql.tables(found)
+            assert turns >= len(tables)
+            counting.cancel()
+
+            assert [each["name"] for each in shown] == tables
+            assert [each["rows"] for each in shown] == [1] * 5 + [None] * 7
+
+    asyncio.run(scenario())
 
 
 @whoever_answers

@@ -172,7 +172,7 @@ class Inspection:
             raise WrongValue(what=f"{found.label} was deleted a moment ago")
         keys, more = await self._keys(found)
         has_database = database_bytes(place.store.page(found.record.generation, 0)) > 0
-        tables = self._sql.tables(place, found.record.generation, found.label) if has_database else []
+        tables = await self._sql.tables(found) if has_database else []
         await until_durable(place.store, object, place.store.read_position)
         return shown[0] | {"keys": keys, "keys_left_out": more, "tables": tables}
 

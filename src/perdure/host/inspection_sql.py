@@ -64,17 +64,28 @@ class StoredSql:
         await until_durable(found.place.store, found.id.raw, found.place.store.read_position)
         return result
 
-    def tables(self, place: Place, generation: int, label: str) -> list[dict[str, Any]]:
-        """The tables of an object, and how many rows they have; None where to count them takes too long."""
-        with self._database(place, generation, label) as database:
-            return [{"name": name, "rows": self._count(database, name)} for (name,) in database.own(_TABLES)]
+    async def tables(self, found: Found) -> list[dict[str, Any]]:
+        """The tables of an object, and how many rows they have; None where to count them, all together, takes too long."""
+        with self._database(found.place, found.record.generation, found.label) as database:
+            names: list[str] = [name for (name,) in database.own(_TABLES)]
+        tables: list[dict[str, Any]] = []
+        left_s = self._seconds_max / 10
+        for name in names:
+            began = self._pool.monotonic()
+            # Half of it, so that small tables are counted after a large one.
+            tables.append({"name": name, "rows": self._count(found, name, left_s / 2) if left_s > 0 else None})
+            left_s -= self._pool.monotonic() - began
+            await asyncio.sleep(0)  # others on the loop go on
+        return tables
 
-    def _count(self, database: Database, table: str) -> int | None:
+    def _count(self, found: Found, table: str, seconds_max: float) -> int | None:
         quoted = table.replace('"', '""')
-        try:
-            rows = database.exec(f'SELECT count(*) FROM "{quoted}"', (), seconds_max=self._seconds_max / 10).rows
-        except SqlError:
-            return None
+        # Opened anew: meanwhile the object may have been written.
+        with self._database(found.place, found.record.generation, found.label) as database:
+            try:
+                rows = database.exec(f'SELECT count(*) FROM "{quoted}"', (), seconds_max=seconds_max).rows
+            except SqlError:
+                return None
         count: int = rows[0][0]
         return count
 
