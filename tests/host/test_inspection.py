@@ -175,7 +175,7 @@ def test_the_tables_of_an_object_are_counted_without_holding_up_who_serves(asked
             await runtime[Tally]["ann"].run([f"CREATE TABLE {table} AS SELECT 1 AS n" for table in tables])
             inspection, turns = runtime._host.inspection, 0
             now_s = itertools.count()
-            inspection._sql._pool.monotonic = lambda: next(now_s) / 100  # each look at the time takes 10 ms
+            inspection._sql._pool.monotonic = lambda: next(now_s) / 10  # each look at the time takes 100 ms
 
             async def count_turns():
                 nonlocal turns

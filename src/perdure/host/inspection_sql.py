@@ -65,15 +65,15 @@ class StoredSql:
         return result
 
     async def tables(self, found: Found) -> list[dict[str, Any]]:
-        """The tables of an object, and how many rows they have; None where to count them, all together, takes too long."""
+        """The tables of an object, and how many rows they have; None where that takes too long, of one or of all before."""
         with self._database(found.place, found.record.generation, found.label) as database:
             names: list[str] = [name for (name,) in database.own(_TABLES)]
         tables: list[dict[str, Any]] = []
-        left_s = self._seconds_max / 10
+        left_s = self._seconds_max
         for name in names:
             began = self._pool.monotonic()
-            # Half of it, so that small tables are counted after a large one.
-            tables.append({"name": name, "rows": self._count(found, name, left_s / 2) if left_s > 0 else None})
+            rows = self._count(found, name, self._seconds_max / 20) if left_s > 0 else None
+            tables.append({"name": name, "rows": rows})
             left_s -= self._pool.monotonic() - began
             await asyncio.sleep(0)  # others on the loop go on
         return tables

@@ -72,7 +72,8 @@ def _remove_left(folder: Path) -> None:
 def new_file(file: Path, *, replace: bool) -> Iterator[Path]:
     """A path to make it at, in a folder of its own; when the block ends it has its name, on disk.
 
-    Raises WrongValue, before the block and after it, for a folder of that name, and for anything unless `replace` is given.
+    Raises WrongValue, before the block and after it, for a folder of that name, and for anything unless `replace` is given;
+    UnicodeEncodeError for a name that is no UTF-8.
     """
     file = file.absolute()
     _check(file, replace=replace)
@@ -84,6 +85,7 @@ def new_file(file: Path, *, replace: bool) -> Iterator[Path]:
 
 
 def _check(file: Path, *, replace: bool) -> None:
+    str(file).encode()  # SQLite is to write beside it, and takes no names that are no UTF-8
     if file.is_dir():
         raise WrongValue(what=f"{file.name or file} is a folder", where=str(file), next_step="give the name of a file")
     if not replace and os.path.lexists(file):
