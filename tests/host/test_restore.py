@@ -157,7 +157,8 @@ def test_a_time_is_as_good_as_a_bookmark_of_then(tmp_path, who):
         await box(runtime).run(WRITE.format(1))
 
     async def then(runtime):
-        back = await asked(tmp_path, RestoreObject("Box", "one", datetime.now(UTC).isoformat()))
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        back = await asked(tmp_path, RestoreObject("Box", "one", now))
         assert back["exists"]
         assert await run_in(tmp_path, runtime, "one", READ) == [1, [1]]
 
