@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ from perdure.host import contents, inspection_contents
 from perdure.host.control_client import FolderAccess
 from perdure.host.doctor import examine
 from perdure.host.inspection_request import ForkObject, ImportFile, ListObjects, Request, RestoreObject, ShowObject
-from perdure.model.errors import StorageFull, WrongValue
+from perdure.model.errors import StorageFull, StoreBroken, WrongValue
+from perdure.store.writer import Writer
 from tests.host.stored import Box, Other, asked, box, dump, exported, keys_of, random_steps, run_in, with_folder, work
 
 whoever_answers = pytest.mark.parametrize("who", ["served", "alone"])
@@ -178,6 +180,88 @@ def test_a_fork_may_have_any_name(tmp_path, name):
     assert forked["name"] == (name if len(name) <= 1_024 else forked["name"])
     assert work(tmp_path, (name, READ)) == [[1, [1]]]
     assert left_over(tmp_path) == []
+
+
+def test_a_name_that_reads_as_an_id_is_a_name(tmp_path):
+    work(tmp_path, ("one", WRITE.format(1)))
+    (one,) = asyncio.run(asked(tmp_path, ListObjects()))["objects"]
+
+    forked = asyncio.run(asked(tmp_path, ForkObject("Box", "one", one["id"])))
+
+    assert forked["name"] == one["id"] != forked["id"]
+
+
+class HeldReading:
+    """The first row of a fork waits on its thread until it is released."""
+
+    def __init__(self, monkeypatch):
+        self.begun, self._go, self._real = threading.Event(), threading.Event(), contents._keys_of
+        monkeypatch.setattr(contents, "_keys_of", self._rows)
+        self.ended = False
+
+    def _rows(self, keys):
+        self.begun.set()
+        assert self._go.wait(20)
+        yield from self._real(keys)
+        self.ended = True
+
+    def release_soon(self):
+        asyncio.get_running_loop().call_soon(self._go.set)
+
+
+@pytest.mark.parametrize("by", ["cancel", "close"])
+def test_who_ends_a_fork_amid_a_slice_waits_for_its_thread_and_nothing_is_left(tmp_path, monkeypatch, by):
+    work(tmp_path, ("one", WRITE.format(1)))
+    held = HeldReading(monkeypatch)
+
+    async def scenario():
+        async with perdure.open(tmp_path, objects=[Box, Other]) as runtime:
+            forking = asyncio.ensure_future(runtime.fork(box(runtime), "two"))
+            await asyncio.to_thread(held.begun.wait, 20)
+            if by == "cancel":
+                forking.cancel()
+                asyncio.get_running_loop().call_soon(forking.cancel)  # who is impatient waits as well
+            else:
+                closing = asyncio.ensure_future(runtime.aclose())
+            await asyncio.sleep(0)
+            held.release_soon()
+            await asyncio.wait([forking])
+            if by == "cancel":
+                assert forking.cancelled()
+            else:
+                with pytest.raises(StoreBroken, match="closed meanwhile"):
+                    forking.result()
+                await closing
+            assert held.ended
+            assert left_over(tmp_path) == []
+
+    asyncio.run(scenario())
+    assert [each["name"] for each in asyncio.run(asked(tmp_path, ListObjects()))["objects"]] == ["one"]
+
+
+def test_a_fork_whose_last_entry_fails_says_why_and_what_it_wrote_is_swept(tmp_path, monkeypatch):
+    work(tmp_path, ("one", WRITE.format(1)))
+    commit = Writer.commit
+
+    def fail_once(writer, group):
+        if any(entry.record is not None for entry in group.entries):
+            monkeypatch.setattr(Writer, "commit", commit)
+            raise apsw.FullError("planned")
+        return commit(writer, group)
+
+    async def scenario():
+        async with perdure.open(tmp_path, objects=[Box, Other]) as runtime:
+            given_up = []
+            give_up = contents._Making.give_up
+            monkeypatch.setattr(contents._Making, "give_up", lambda made: given_up.append(give_up(made)))
+            monkeypatch.setattr(Writer, "commit", fail_once)
+            with pytest.raises(StorageFull) as raised:
+                await runtime.fork(box(runtime), "two")
+            assert "importing" not in str(raised.value)
+            assert len(given_up) == 1
+
+    asyncio.run(scenario())
+    assert [each["name"] for each in asyncio.run(asked(tmp_path, ListObjects()))["objects"]] == ["one"]
 
 
 def left_over(folder):

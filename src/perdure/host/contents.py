@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -27,6 +27,8 @@ from perdure.objects.instance import Instance
 from perdure.objects.storage.bookmarks import bookmark_text
 from perdure.store.undo_restore import until
 
+T = TypeVar("T")
+
 KEYS = "_perdure_kv"
 """The table of keys in a file that holds an object."""
 
@@ -34,7 +36,7 @@ Progress = Callable[[int, int], None]
 """Told how many bytes are done, of about how many in all."""
 
 Elsewhere = Callable[..., Awaitable[Any]]
-"""Gives what a function gives for these arguments, called on another thread."""
+"""Gives what a function gives for these arguments, called on another thread; over when that is, also if it is cancelled."""
 
 SLICE_BYTES = 1024 * 1024
 """Of rows and pages in one entry: a group stays short for those who write at the same time."""
@@ -67,6 +69,20 @@ class _Slice:
     size_bytes: int = 0
 
 
+async def on_a_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """What the function gives. Who is cancelled waits for its end all the same: nothing stops a thread, and it writes files."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # nobody is left to be told
+        raise
+
+
 async def make_object(
     place: Place,
     id: ObjectId,
@@ -76,7 +92,7 @@ async def make_object(
     replace: bool,
     clock: Clock,
     progress: Progress = lambda *_: None,
-    elsewhere: Elsewhere = asyncio.to_thread,
+    elsewhere: Elsewhere = on_a_thread,
 ) -> str | None:
     """Makes the object of these contents; durable when this returns. Gives the bookmark that undoes it, None if it is new.
 
@@ -101,7 +117,12 @@ async def make_object(
     finally:
         if not switched:
             making.give_up()
-    await until_durable(store, id.raw, store.read_position)
+    try:
+        await until_durable(store, id.raw, store.read_position)
+    except PerdureError:
+        if not making.is_made:
+            making.give_up()
+        raise
     return bookmark
 
 
@@ -163,6 +184,12 @@ class _Making:
         if instance is not None:
             instance.rows.follow(position)
         return bookmark
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the object is what was written: not if its last entry failed."""
+        record = self._place.store.record(self._id.raw)
+        return record is not None and record.generation == self._generation
 
     def give_up(self) -> None:
         with contextlib.suppress(PerdureError):  # then the next start of the process sweeps it

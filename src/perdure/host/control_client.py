@@ -160,5 +160,5 @@ async def _opened(path: Path) -> FolderAccess:
         )
         resources.push_async_callback(folder.close)
         inspection = Inspection(folder, clock)
-        resources.callback(inspection.close)
+        resources.push_async_callback(inspection.close)
         return FolderAccess(path, inspection, resources.pop_all())

@@ -120,7 +120,7 @@ class Host:
             )
             resources.callback(OPEN_CLOCKS.leave, OPEN_CLOCKS.join(clock))
             inspection = Inspection(folder, clock, worker=worker.name, residents=worker.residents)
-            resources.callback(inspection.close)
+            resources.push_async_callback(inspection.close)
             control = await ControlServer.start(folder.path, inspection)
             resources.push_async_callback(control.close)
             return Host(worker, folder, inspection, resources.pop_all(), clock)

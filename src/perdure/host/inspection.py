@@ -133,7 +133,9 @@ class Inspection:
         result = await self._sql.read(await self._places.object(class_name, object), statement, bindings)
         return result.names, result.rows
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Before the folder is closed: an import or fork that is under way ends, and the object is what it was."""
+        await self._made.close()
         self._sql.close()
 
     # Objects

@@ -6,8 +6,8 @@ leaves on the disk is gone when the folder is opened next. See tests/host/test_i
 
 import asyncio
 import errno
-import itertools
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from perdure.core.clock import Clock
-from perdure.host.contents import Contents, Progress, make_object, refuse_existing
+from perdure.host.contents import Contents, Progress, make_object, on_a_thread, refuse_existing
 from perdure.host.fork_object import contents_at, contents_of_object
 from perdure.host.import_object import contents_of_file
 from perdure.host.inspection_alarms import moment
@@ -39,7 +39,8 @@ class MadeObjects:
         self._scratch = data_folder / SCRATCH
         self._places = places
         self._clock = clock
-        self._numbers = itertools.count()
+        self._making: set[asyncio.Task[Json]] = set()
+        self._closed = False
         # What a crash left: the folder is ours.
         shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -61,7 +62,7 @@ class MadeObjects:
     async def fork(self, request: ForkObject, progress: Progress) -> Json:
         """Raises WrongValue for an object that stores nothing, or one that exists and is not to be replaced."""
         place = await self._places.of_class(request.class_name)
-        source, id = place.id_of(request.object), place.id_of(request.to)
+        source, id = place.id_of(request.object), place.id_of(request.to, "name")
         if source.raw == id.raw:
             raise WrongValue(
                 what=f"{place.class_name} {request.to!r:.100} would be its own fork",
@@ -111,12 +112,51 @@ class MadeObjects:
         replace: bool,
         progress: Progress,
     ) -> Json:
+        if self._closed:
+            raise self._was_closed(what)
+        # A task of its own, which `close` can end whoever waits for it.
+        making = asyncio.ensure_future(self._make(place, id, what, prepare, replace, progress))
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
+        try:
+            return await making
+        except asyncio.CancelledError:
+            if self._closed and not _is_cancelled():
+                raise self._was_closed(what) from None
+            raise
+
+    def _was_closed(self, what: str) -> StoreBroken:
+        return StoreBroken(
+            what=f"{what}: the data folder was closed meanwhile",
+            where=str(self._scratch.parent),
+            next_step="open it and try again; the object is what it was, or all that it was to become",
+        )
+
+    async def close(self) -> None:
+        """Ends what is under way, and returns when no thread writes in the folder any more."""
+        self._closed = True
+        for making in self._making:
+            making.cancel()
+        if self._making:
+            await asyncio.wait(self._making)
+
+    async def _make(
+        self,
+        place: Place,
+        id: ObjectId,
+        what: str,
+        prepare: Callable[[Path], Contents],
+        replace: bool,
+        progress: Progress,
+    ) -> Json:
         with self._own_scratch() as scratch:
             try:
-                contents = await asyncio.to_thread(prepare, scratch)
+                contents = await on_a_thread(prepare, scratch)
                 bookmark = await make_object(
                     place, id, contents, what=what, replace=replace, clock=self._clock, progress=progress
                 )
+            except PerdureError:
+                raise  # StorageFull of the store, which is an OSError too
             except (apsw.Error, OSError) as error:
                 if isinstance(error, apsw.FullError) or getattr(error, "errno", None) == errno.ENOSPC:
                     raise _full(scratch, error) from error
@@ -132,12 +172,17 @@ class MadeObjects:
 
     @contextmanager
     def _own_scratch(self) -> Iterator[Path]:
-        folder = self._scratch / str(next(self._numbers))
-        folder.mkdir(parents=True)
+        self._scratch.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self._scratch))
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _full(scratch: Path, error: BaseException) -> PerdureError:

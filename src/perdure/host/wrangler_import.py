@@ -18,7 +18,7 @@ from perdure.core.clock import Clock
 from perdure.core.entry import Alarm
 from perdure.core.migrations import plan
 from perdure.host.clock import RealClock
-from perdure.host.contents import Progress, make_object
+from perdure.host.contents import Progress, make_object, on_a_thread
 from perdure.host.inspection_contents import SCRATCH
 from perdure.host.inspection_place import Place, Places
 from perdure.host.version import VERSION
@@ -168,7 +168,7 @@ class _Importing:
     async def _names_of_alarms(self, local: LocalClass) -> list[str]:
         self._empty_scratch()
         try:
-            return await asyncio.to_thread(names_of_alarms, local, self._scratch)
+            return await on_a_thread(names_of_alarms, local, self._scratch)
         except StorageFull:
             raise
         except PerdureError as error:
@@ -182,7 +182,7 @@ class _Importing:
     async def _bring(self, file: Path, names: LocalNames, local: LocalClass, place: Place) -> None:
         self._empty_scratch()
         try:
-            object = await asyncio.to_thread(local_object, file, names, self._scratch)
+            object = await on_a_thread(local_object, file, names, self._scratch)
             if object is None:
                 self.brought.empty += 1
                 return
