@@ -8,7 +8,7 @@ import pytest
 
 from perdure.core.entry import Alarm, AlarmChange, Entry
 from perdure.core.key_range import KeyRange
-from perdure.host import contents
+from perdure.host import contents, import_object
 from perdure.host.contents import make_object
 from perdure.host.import_object import contents_of_file
 from perdure.host.inspection_place import Place
@@ -205,6 +205,19 @@ HOSTILE = [
         f" INSERT INTO _perdure_kv VALUES('k', CAST(x'01{'91' * 50_000}c0' AS BLOB))",
         "'k' of _perdure_kv is not",
     ),
+    ("CREATE TABLE _PERDURE_KV(a); CREATE TABLE t(x)", "_PERDURE_KV of .* is not what"),
+    ("CREATE TABLE _perdure_schema(a)", "_perdure_schema of .* is not what"),
+    ("CREATE TABLE _PERDURE_SCHEMA(number INTEGER PRIMARY KEY, step TEXT)", "_PERDURE_SCHEMA of .* is not what"),
+    ("CREATE VIEW _perdure_schema AS SELECT 1 AS number, 'a' AS step", "_perdure_schema of .* is not what"),
+    (
+        "CREATE TABLE _perdure_schema(number INTEGER PRIMARY KEY, step TEXT);"
+        " INSERT INTO _perdure_schema VALUES(1, x'00')",
+        "_perdure_schema of .* is not what",
+    ),
+    (
+        "CREATE TABLE t(a, b); INSERT INTO t VALUES(zeroblob(2000000), zeroblob(100000))",
+        "row of the table 't' is too long",
+    ),
 ]
 
 
@@ -288,3 +301,30 @@ def test_a_pass_over_the_past_amid_an_import_takes_nothing_of_it(tmp_path, file,
 
     assert rows_of(world) == NEW
     world.close()
+
+
+def test_a_file_whose_tables_are_larger_than_an_object_may_have_is_refused(tmp_path, file, monkeypatch):
+    monkeypatch.setattr(import_object, "DATABASE_PAGES_MAX", 10)
+    (tmp_path / "scratch").mkdir()
+
+    with pytest.raises(WrongValue, match="too large for an object.*may have 40,960"):
+        contents_of_file(file, tmp_path / "scratch")
+
+
+@pytest.mark.parametrize("open_elsewhere", [False, True])
+def test_a_file_in_wal_mode_is_read_whole_and_nothing_is_left_beside_it(tmp_path, open_elsewhere):
+    (tmp_path / "a b").mkdir()
+    path = tmp_path / "a b" / "50%?#.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = wal")
+    connection.execute("CREATE TABLE t(x)")
+    if not open_elsewhere:
+        connection.close()
+    before = sorted(os.listdir(path.parent))
+    work(tmp_path / "data", ("one", "kv.put('a', 1)"))
+
+    imported(tmp_path / "data", "two", path)
+
+    assert sorted(os.listdir(path.parent)) == before
+    assert work(tmp_path / "data", ("two", "result = len(list(sql.exec('SELECT * FROM t')))")) == [0]
+    connection.close()

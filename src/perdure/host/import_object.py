@@ -4,10 +4,13 @@ Must stay true: the file is only read, and whatever it holds, nothing but an err
 tests/host/test_import.py.
 """
 
+import os
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import apsw
 
@@ -16,10 +19,28 @@ from perdure.host.contents import KEYS, Contents, has_keys, scratch_database
 from perdure.model.errors import PerdureError, ValueMismatch, WrongValue
 from perdure.model.limits import KEY_VALUE_BYTES_MAX
 from perdure.model.value import decode
+from perdure.objects.sql.bounds import DATABASE_PAGES_MAX, LIMITS
 from perdure.objects.storage.keys import check_key
 
 # Pages between two looks at the progress of a copy.
 _STEP_PAGES = 4_096
+
+_ROW_BYTES_MAX = LIMITS[apsw.SQLITE_LIMIT_LENGTH]
+
+SCHEMA = "_perdure_schema"
+"""The table of the steps of its `schema` that an object has taken."""
+
+_SCHEMA_COLUMNS = [("number", "INTEGER", 1), ("step", "TEXT", 0)]
+
+_OURS = (
+    "SELECT name FROM sqlite_schema WHERE name LIKE '\\_perdure\\_%' ESCAPE '\\'"
+    " AND NOT (type = 'table' AND name IN (?, ?)) LIMIT 1"
+)
+_STORED_TABLES = (
+    "SELECT name FROM pragma_table_list"
+    " WHERE schema = 'main' AND type IN ('table', 'shadow') AND name <> 'sqlite_schema'"
+)
+_STORED_COLUMNS = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden IN (0, 3)"
 
 
 def contents_of_file(file: Path, scratch: Path) -> Contents:
@@ -32,6 +53,8 @@ def contents_of_file(file: Path, scratch: Path) -> Contents:
         with closing(scratch_database(contents.keys)) as connection:
             if has_keys(connection):
                 _check_rows(connection, file)
+        if contents.tables is not None:
+            _check_tables(contents.tables, file)
         return contents
     except (apsw.Error, OSError, UnicodeDecodeError) as error:
         raise WrongValue(
@@ -53,7 +76,7 @@ def _separated(file: Path, scratch: Path) -> Contents:
             why="it is not a file" if file.exists() else "there is no such file for the process that is to read it",
             next_step="give a file that sqlite3 opens, as perdure objects export writes them",
         )
-    with closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as source:
+    with _opened(file) as source:
         source.execute("BEGIN")
         if not source.execute("SELECT count(*) FROM sqlite_schema").get and not file.stat().st_size:
             raise WrongValue(
@@ -69,6 +92,7 @@ def _separated(file: Path, scratch: Path) -> Contents:
                 where=str(file),
                 next_step="drop it, or export the object anew",
             )
+        _check_names(copy, file)
         with_keys = has_keys(copy)
         others = copy.execute("SELECT count(*) FROM sqlite_schema").get - with_keys
         # The index that its primary key has is no schema of the user's.
@@ -83,6 +107,78 @@ def _separated(file: Path, scratch: Path) -> Contents:
             return Contents(keys, tables)
     _copy_without_keys(keys, tables)
     return Contents(keys, tables)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[apsw.Connection]:
+    """In a way that leaves nothing beside it. Whoever has a file in WAL mode open has its log beside it: without one,
+    nobody has, and SQLite is told so, as it would make one to read it.
+    """
+    real = file.resolve()  # what SQLite calls its log by
+    with real.open("rb") as header:
+        is_wal = header.read(20)[18:] == b"\x02\x02"
+    before, flags = real.stat(), apsw.SQLITE_OPEN_READONLY
+    if not is_wal or real.with_name(real.name + "-wal").exists():
+        with closing(apsw.Connection(str(file), flags=flags)) as connection:
+            yield connection
+        return
+    uri = f"file:{quote(os.fsencode(real))}?immutable=1"
+    with closing(apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI)) as connection:
+        yield connection
+    after = real.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise WrongValue(
+            what=f"{file.name} was written while it was read",
+            where=str(file),
+            next_step="try again when nobody writes it; nothing was changed",
+        )
+
+
+def _check_names(copy: apsw.Connection, file: Path) -> None:
+    """Of tables, views and the like that begin as ours do: those that an object has, and no others."""
+    wrong = copy.execute(_OURS, (KEYS, SCHEMA)).get
+    if wrong is None and copy.execute("SELECT count(*) FROM sqlite_schema WHERE name = ?", (SCHEMA,)).get:
+        columns = copy.execute("SELECT name, type, pk FROM pragma_table_xinfo(?)", (SCHEMA,)).fetchall()
+        if (
+            columns != _SCHEMA_COLUMNS
+            or copy.execute(f"SELECT 1 FROM {SCHEMA} WHERE typeof(step) <> 'text'").fetchall()
+        ):
+            wrong = SCHEMA
+    if wrong is not None:
+        raise WrongValue(
+            what=f"{wrong:.100} of {file.name} is not what an object has under such a name",
+            where=str(file),
+            why=f"names that begin with _perdure_ are Perdure's: the tables {KEYS} and {SCHEMA}, as an export writes them",
+            next_step="rename or drop it; nothing was changed",
+        )
+
+
+def _check_tables(tables: Path, file: Path) -> None:
+    """That the object can have as much, and read each row."""
+    if tables.stat().st_size > DATABASE_PAGES_MAX * PAGE_BYTES:
+        raise WrongValue(
+            what=f"the tables of {file.name} are too large for an object",
+            where=str(file),
+            why=f"they have {tables.stat().st_size:,} bytes, and may have {DATABASE_PAGES_MAX * PAGE_BYTES:,}",
+            next_step="divide them among several objects",
+        )
+    with closing(scratch_database(tables)) as connection:
+        names: list[Any] = [name for (name,) in connection.execute(_STORED_TABLES)]
+        for table in names:
+            columns: list[Any] = [name for (name,) in connection.execute(_STORED_COLUMNS, (table,))]
+            size = " + ".join(f"ifnull(octet_length({_quoted(name)}), 0)" for name in columns)
+            longest = connection.execute(f"SELECT max({size}) FROM {_quoted(table)}").get if columns else None
+            if longest is not None and longest > _ROW_BYTES_MAX:
+                raise WrongValue(
+                    what=f"a row of the table {table!r:.100} is too long for an object",
+                    where=str(file),
+                    why=f"it has {longest:,} bytes, and may have {_ROW_BYTES_MAX:,}",
+                    next_step="divide what it holds among several rows; nothing was changed",
+                )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _copy_without_keys(keys: Path, tables: Path) -> None:
