@@ -83,17 +83,21 @@ def test_pages_of_the_log_get_their_checksums_also_where_the_first_page_is_not_a
     assert not (tmp_path / "scratch").exists()
 
 
-def test_a_flipped_bit_is_an_error(tmp_path):
+@pytest.mark.parametrize("first_page_logged", [False, True])
+@pytest.mark.parametrize("rows", [1, 100], ids=["in a short last piece", "in a whole piece"])
+def test_a_flipped_bit_is_an_error(tmp_path, rows, first_page_logged):
     with closing(opened(tmp_path / "a.db")) as writer, closing(opened(tmp_path / "a.db")) as reading:
         writer.pragma("journal_mode", "wal")
         writer.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a BLOB)")
-        writer.execute("INSERT INTO t VALUES(1, ?)", (b"find this in the file" * 50,))
-        writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        writer.executemany("INSERT INTO t(a) VALUES(?)", [(b"find this in the file" * 150,)] * rows)
+        writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        if first_page_logged:
+            writer.pragma("user_version", 7)
         begin_reading(reading)
         reading.pragma("user_version")
         image = FileImage(reading, writer, tmp_path / "a.db", checksummed_file_system())
         with (tmp_path / "a.db").open("r+b") as file:
-            file.seek((tmp_path / "a.db").read_bytes().rindex(b"find this"))
+            file.seek((tmp_path / "a.db").read_bytes().index(b"find this"))
             file.write(b"g")
 
         with pytest.raises(apsw.IOError):

@@ -26,6 +26,7 @@ _VERIFY = "SELECT " + " AND ".join(
     f"verify_checksum(substr(?1, {start + 1}, {PAGE_BYTES}))" for start in range(0, PIECE_BYTES, PAGE_BYTES)
 )
 
+_HEADER_BYTES = 100
 _LOG_HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
 _FRAME_BYTES = _FRAME_HEADER_BYTES + PAGE_BYTES
@@ -64,6 +65,9 @@ class FileImage:
             # By SQLite's own means: to close a descriptor of one's own would end the locks of the whole process.
             file = self._open(self._database, apsw.SQLITE_OPEN_READONLY, files)
             size = file.xFileSize() // PAGE_BYTES
+            if size:
+                # The file system verifies nothing before it has met the header. No whole page: that one may be changing.
+                file.xRead(_HEADER_BYTES, 0)
             logged = self._logged_pages(file, scratch, files) if self._frames else {}
 
             def page(number: int) -> bytes:
