@@ -103,7 +103,8 @@ class Connection:
         self._authorizer.text = text
         if len(statements_of(text)) != 1 or is_nothing(text):
             raise apsw.SQLError("exec_many() runs one statement")
-        self._looking.executemany(text, rows, can_cache=False).fetchall()
+        for _row in self._looking.executemany(text, rows, can_cache=False):
+            pass  # of RETURNING, which nobody gets: kept together they may be any size
 
     def own(self, statement: str, bindings: Bindings = ()) -> list[tuple[Any, ...]]:
         """Runs a statement of the runtime's, which code may not. Kept by SQLite are only those with the mark."""
