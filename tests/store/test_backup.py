@@ -9,7 +9,7 @@ import shutil
 import signal
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -366,6 +366,26 @@ def test_a_damaged_store_is_not_backed_up_as_if_it_were_whole(tmp_path):
         back_up(tmp_path / "data", tmp_path / "all.perdure")
 
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["some of it in the log", "all in the database"])
+def test_a_class_that_is_deleted_meanwhile_is_in_it_as_it_was(tmp_path, copied):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+    stores = list((tmp_path / "data").rglob("store.db"))
+
+    def deleted(done: int, total: int) -> None:
+        shutil.rmtree(tmp_path / "data" / "namespaces", ignore_errors=True)
+
+    with ExitStack() as connections:
+        for store in stores:
+            connection = connections.enter_context(closing(apsw.Connection(str(store), vfs=checksummed_file_system())))
+            if not copied:
+                connection.execute("INSERT INTO meta VALUES('of a test', 1)")
+        back_up(tmp_path / "data", tmp_path / "all.perdure", progress=deleted)
+
+    assert not any(store.exists() for store in stores)
+    restore_backup(tmp_path / "all.perdure", tmp_path / "again")
+    assert work(tmp_path / "again", ("a", "result = kv.get('k')")) == [1]
 
 
 def test_progress_goes_from_nothing_to_all(tmp_path):

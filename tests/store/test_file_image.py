@@ -1,7 +1,8 @@
 """The image of a database's file is what its read transaction sees, whatever others do meanwhile."""
 
+import os
 import random
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import apsw
@@ -14,6 +15,10 @@ from perdure.store.file_system import checksummed_file_system
 
 def opened(database: Path) -> apsw.Connection:
     return open_connection(database, checksummed_file_system(), cache_kib=64)
+
+
+def image_of(database: Path, reading: apsw.Connection, other: apsw.Connection) -> FileImage:
+    return FileImage(reading, other, database, checksummed_file_system())
 
 
 def rows_of(connection: apsw.Connection) -> list[tuple]:
@@ -42,7 +47,8 @@ def test_it_is_what_the_transaction_sees_whatever_is_written_and_checkpointed_me
             with suppress(apsw.BusyError):  # somebody reads an earlier state: it does what it can
                 writer.wal_checkpoint(mode=rng.choice(checkpoints))
 
-    with closing(opened(tmp_path / "a.db")) as writer, closing(opened(tmp_path / "a.db")) as reading:
+    with ExitStack() as files:
+        writer, reading = (files.enter_context(closing(opened(tmp_path / "a.db"))) for _ in range(2))
         writer.pragma("journal_mode", "wal")
         writer.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a BLOB)")
         for _ in range(4):
@@ -51,7 +57,7 @@ def test_it_is_what_the_transaction_sees_whatever_is_written_and_checkpointed_me
         begin_reading(reading)
         seen = rows_of(reading)
         maybe_checkpoint()
-        image = FileImage(reading, writer, tmp_path / "a.db", checksummed_file_system())
+        image = files.enter_context(closing(image_of(tmp_path / "a.db", reading, writer)))
         with (tmp_path / "copy.db").open("wb") as out:
             for piece in image.read(tmp_path / "scratch"):
                 out.write(piece)
@@ -67,7 +73,8 @@ def test_it_is_what_the_transaction_sees_whatever_is_written_and_checkpointed_me
 
 
 def test_pages_of_the_log_get_their_checksums_also_where_the_first_page_is_not_among_them(tmp_path):
-    with closing(opened(tmp_path / "a.db")) as writer, closing(opened(tmp_path / "a.db")) as reading:
+    with ExitStack() as files:
+        writer, reading = (files.enter_context(closing(opened(tmp_path / "a.db"))) for _ in range(2))
         writer.pragma("journal_mode", "wal")
         writer.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a BLOB)")
         writer.execute("INSERT INTO t VALUES(1, x'00')")
@@ -75,7 +82,7 @@ def test_pages_of_the_log_get_their_checksums_also_where_the_first_page_is_not_a
         writer.execute("UPDATE t SET a = x'01'")
         begin_reading(reading)
         reading.pragma("user_version")
-        image = FileImage(reading, writer, tmp_path / "a.db", checksummed_file_system())
+        image = files.enter_context(closing(image_of(tmp_path / "a.db", reading, writer)))
         (tmp_path / "copy.db").write_bytes(b"".join(image.read(tmp_path / "scratch")))
 
     with closing(opened(tmp_path / "copy.db")) as copy:
@@ -86,7 +93,8 @@ def test_pages_of_the_log_get_their_checksums_also_where_the_first_page_is_not_a
 @pytest.mark.parametrize("first_page_logged", [False, True])
 @pytest.mark.parametrize("rows", [1, 100], ids=["in a short last piece", "in a whole piece"])
 def test_a_flipped_bit_is_an_error(tmp_path, rows, first_page_logged):
-    with closing(opened(tmp_path / "a.db")) as writer, closing(opened(tmp_path / "a.db")) as reading:
+    with ExitStack() as files:
+        writer, reading = (files.enter_context(closing(opened(tmp_path / "a.db"))) for _ in range(2))
         writer.pragma("journal_mode", "wal")
         writer.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a BLOB)")
         writer.executemany("INSERT INTO t(a) VALUES(?)", [(b"find this in the file" * 150,)] * rows)
@@ -95,10 +103,28 @@ def test_a_flipped_bit_is_an_error(tmp_path, rows, first_page_logged):
             writer.pragma("user_version", 7)
         begin_reading(reading)
         reading.pragma("user_version")
-        image = FileImage(reading, writer, tmp_path / "a.db", checksummed_file_system())
+        image = files.enter_context(closing(image_of(tmp_path / "a.db", reading, writer)))
         with (tmp_path / "a.db").open("r+b") as file:
             file.seek((tmp_path / "a.db").read_bytes().index(b"find this"))
             file.write(b"g")
+
+        with pytest.raises(apsw.IOError):
+            list(image.read(tmp_path / "scratch"))
+
+
+@pytest.mark.parametrize("left", [0, 1_000, 5_000])
+def test_a_log_that_was_cut_is_an_error(tmp_path, left):
+    with ExitStack() as files:
+        writer, reading = (files.enter_context(closing(opened(tmp_path / "a.db"))) for _ in range(2))
+        writer.pragma("journal_mode", "wal")
+        writer.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a BLOB)")
+        writer.execute("INSERT INTO t(a) VALUES(zeroblob(50000))")
+        writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        writer.execute("UPDATE t SET a = substr(a, 1, 30000)")
+        begin_reading(reading)
+        reading.pragma("user_version")
+        image = files.enter_context(closing(image_of(tmp_path / "a.db", reading, writer)))
+        os.truncate(tmp_path / "a.db-wal", left)
 
         with pytest.raises(apsw.IOError):
             list(image.read(tmp_path / "scratch"))

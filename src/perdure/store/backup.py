@@ -146,7 +146,9 @@ def _image(database: Path, file_system: str, readers: ExitStack) -> FileImage:
     with ExitStack() as closes:
         other = apsw.Connection(str(database), vfs=file_system, flags=apsw.SQLITE_OPEN_READWRITE)
         closes.callback(close_untouched, other)
-        return FileImage(connection, other, database, file_system)
+        image = FileImage(connection, other, database, file_system)
+    readers.callback(image.close)
+    return image
 
 
 def _write(

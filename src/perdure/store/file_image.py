@@ -8,10 +8,8 @@ where it is wanted in one pass. See tests/store/test_file_image.py.
 """
 
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from functools import partial
-from io import FileIO
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import apsw
@@ -36,12 +34,11 @@ _LOCK_PAGE = 0x40000000 // PAGE_BYTES + 1
 
 
 class FileImage:
-    """Made while nobody can commit; read afterwards, by anybody's leave."""
+    """Made while nobody can commit; read afterwards, by anybody's leave, also when the file has lost its name. To be closed."""
 
     def __init__(self, reading: apsw.Connection, other: apsw.Connection, database: Path, file_system: str) -> None:
         """reading: in a read transaction, which the caller keeps as long as this is used. other: in none. Between the start of
         that transaction and this nobody may have committed."""
-        self._database = database
         self._file_system = file_system
         self._reading = reading
         self.pages: int = reading.pragma("page_count")
@@ -50,6 +47,17 @@ class FileImage:
         other.pragma("page_count")
         frames, copied = other.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         self._frames = frames if copied < frames else 0
+        with ExitStack() as files:
+            # By SQLite's own means: to close a descriptor of one's own would end the locks of the whole process.
+            self._file = self._open(database, apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, files)
+            if self._frames:
+                log = Path(f"{database}-wal")
+                self._log = self._open(log, apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READONLY, files)
+            self._files = files.pop_all()
+
+    def close(self) -> None:
+        """Before the transaction ends."""
+        self._files.close()
 
     @property
     def size_bytes(self) -> int:
@@ -62,20 +70,21 @@ class FileImage:
         Raises apsw.Error where a page of the database fails its checksum, or the disk.
         """
         with ExitStack() as files:
-            # By SQLite's own means: to close a descriptor of one's own would end the locks of the whole process.
-            file = self._open(self._database, apsw.SQLITE_OPEN_READONLY, files)
+            file = self._file
             size = file.xFileSize() // PAGE_BYTES
             if size:
                 # The file system verifies nothing before it has met the header. No whole page: that one may be changing.
                 file.xRead(_HEADER_BYTES, 0)
-            logged = self._logged_pages(file, scratch, files) if self._frames else {}
+            logged = self._logged_pages()
+            summed = self._scratch(scratch, logged, files) if logged else file
 
             def page(number: int) -> bytes:
                 if number in logged:
-                    return logged[number]()
+                    summed.xWrite(_read(self._log, PAGE_BYTES, logged[number]), PAGE_BYTES)
+                    return summed.xRead(PAGE_BYTES, PAGE_BYTES)
                 if number > size or number == _LOCK_PAGE:
                     return bytes(PAGE_BYTES)
-                return file.xRead(PAGE_BYTES, (number - 1) * PAGE_BYTES)
+                return _read(file, PAGE_BYTES, (number - 1) * PAGE_BYTES)
 
             for first in range(1, self.pages + 1, _PIECE_PAGES):
                 numbers = range(first, min(first + _PIECE_PAGES, self.pages + 1))
@@ -87,31 +96,31 @@ class FileImage:
                 yield piece
 
     def _open(self, path: Path, how: int, files: ExitStack) -> apsw.VFSFile:
-        file = apsw.VFSFile(self._file_system, str(path), [how | apsw.SQLITE_OPEN_MAIN_DB, 0])
+        file = apsw.VFSFile(self._file_system, str(path), [how, 0])
         files.callback(file.xClose)
         return file
 
-    def _logged_pages(self, file: apsw.VFSFile, scratch: Path, files: ExitStack) -> dict[int, Callable[[], bytes]]:
-        """How to read those that stand in the log, by their numbers."""
-        log = files.enter_context(closing(FileIO(f"{self._database}-wal")))
+    def _logged_pages(self) -> dict[int, int]:
+        """Where in the log those are that stand in it, by their numbers."""
         places: dict[int, int] = {}
         for frame in range(self._frames):
             offset = _LOG_HEADER_BYTES + frame * _FRAME_BYTES
-            log.seek(offset)
-            (number,) = struct.unpack(">I", log.read(4))
+            (number,) = struct.unpack(">I", _read(self._log, 4, offset))
             places[number] = offset + _FRAME_HEADER_BYTES
-        files.callback(scratch.unlink, missing_ok=True)
-        # Pages get their checksums on the way into a database, one that begins as such: in the log they have none.
-        database = self._open(scratch, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, files)
+        return places
 
-        def logged(place: int) -> bytes:
-            log.seek(place)
-            return log.read(PAGE_BYTES)
+    def _scratch(self, path: Path, logged: dict[int, int], files: ExitStack) -> apsw.VFSFile:
+        """Pages get their checksums on the way into a database, one that begins as such: in the log they have none."""
+        files.callback(path.unlink, missing_ok=True)
+        how = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        database = self._open(path, how, files)
+        first = _read(self._log, PAGE_BYTES, logged[1]) if 1 in logged else _read(self._file, PAGE_BYTES, 0)
+        database.xWrite(first, 0)
+        return database
 
-        def read(place: int) -> bytes:
-            database.xWrite(logged(place), PAGE_BYTES)
-            return database.xRead(PAGE_BYTES, PAGE_BYTES)
 
-        database.xWrite(logged(places[1]) if 1 in places else file.xRead(PAGE_BYTES, 0), 0)
-
-        return {number: partial(read, place) for number, place in places.items()}
+def _read(file: apsw.VFSFile, amount: int, offset: int) -> bytes:
+    found = file.xRead(amount, offset)
+    if len(found) < amount:  # which apsw does not say
+        raise apsw.IOError(f"{len(found)} bytes instead of {amount}, {offset} from the beginning: the file was cut")
+    return found
