@@ -9,7 +9,7 @@ import shutil
 import signal
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,10 @@ import perdure
 from perdure.host.version import VERSION
 from perdure.model.errors import StorageFull, StoreBroken, WrongValue
 from perdure.store.backup import MANIFEST, create_backup, restore_backup, verify_backup
+from perdure.store.connection import open_connection
+from perdure.store.crash_point import CrashPoint
 from perdure.store.file_system import checksummed_file_system
+from perdure.store.schema import STORE_TABLES, ensure_schema
 from tests.host.stored import Box, Other, exported, keys_of, work
 from tests.store.test_damage import flip_bit_at
 
@@ -386,6 +389,51 @@ def test_a_class_that_is_deleted_meanwhile_is_in_it_as_it_was(tmp_path, copied):
     assert not any(store.exists() for store in stores)
     restore_backup(tmp_path / "all.perdure", tmp_path / "again")
     assert work(tmp_path / "again", ("a", "result = kv.get('k')")) == [1]
+
+
+def cut_off(database: Path) -> None:
+    """A store that is made up to just before its tables are on disk."""
+
+    def at(point: CrashPoint) -> None:
+        if point is CrashPoint.BEFORE_SCHEMA_COMMIT:
+            raise KeyboardInterrupt
+
+    connection = open_connection(database, checksummed_file_system(), cache_kib=64)
+    with closing(connection), suppress(KeyboardInterrupt):
+        ensure_schema(connection, database, STORE_TABLES, written_by=VERSION, at=at)
+    assert database.stat().st_size
+
+
+@pytest.mark.parametrize("begin", [Path.touch, cut_off], ids=["not a byte of it", "all but its tables"])
+def test_a_store_whose_making_was_cut_off_holds_nothing_and_is_in_no_backup(tmp_path, begin):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+    [other] = (store for store in (tmp_path / "data").rglob("store.db") if not objects_in(store))
+    for file in other.parent.iterdir():
+        file.unlink()
+    begin(other)
+
+    manifest = back_up(tmp_path / "data", tmp_path / "all.perdure")
+
+    assert len(manifest.files) == 2
+    restore_backup(tmp_path / "all.perdure", tmp_path / "again")
+    assert work(tmp_path / "again", ("a", "result = kv.get('k')")) == [1]
+
+
+def objects_in(store: Path) -> int:
+    with closing(apsw.Connection(str(store), vfs=checksummed_file_system())) as connection:
+        return connection.execute("SELECT count(*) FROM object").get
+
+
+def test_a_foreign_database_in_the_place_of_a_store_is_not_backed_up(tmp_path):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+    [other] = (store for store in (tmp_path / "data").rglob("store.db") if not objects_in(store))
+    for file in other.parent.iterdir():
+        file.unlink()
+    with closing(apsw.Connection(str(other))) as foreign:
+        foreign.execute("CREATE TABLE t(a)")
+
+    with pytest.raises(StoreBroken, match="store.db is not a Perdure database"):
+        back_up(tmp_path / "data", tmp_path / "all.perdure")
 
 
 def test_progress_goes_from_nothing_to_all(tmp_path):

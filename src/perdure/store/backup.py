@@ -31,7 +31,7 @@ from perdure.store.file_image import PIECE_BYTES, FileImage
 from perdure.store.files import DATABASE
 from perdure.store.folders import Folders, sync_folder
 from perdure.store.new_file import new_file
-from perdure.store.snapshot import open_read_only
+from perdure.store.snapshot import holds_nothing, open_read_only
 from perdure.store.trouble import cannot_write, could_not_be_written
 
 FORMAT = 1
@@ -125,8 +125,8 @@ def _instant(data_folder: Path, file_system: str) -> Iterator[dict[str, FileImag
         folders = Folders(data_folder, passes)
         for (namespace,) in connection.execute("SELECT id FROM namespace ORDER BY id").fetchall():
             path = folders.of_store(str(namespace)) / DATABASE
-            if path.exists():  # else nobody has opened it yet
-                _lock(path, file_system, writing)
+            # Else nobody has opened it yet; while its lock is held nobody makes its tables.
+            if path.exists() and not holds_nothing(_lock(path, file_system, writing)):
                 images[str(path.relative_to(data_folder))] = _image(path, file_system, reading)
         writing.close()
         yield images

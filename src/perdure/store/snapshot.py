@@ -61,6 +61,11 @@ def open_read_only(database: Path, file_system: str) -> apsw.Connection:
     return connection
 
 
+def holds_nothing(connection: apsw.Connection) -> bool:
+    """Whether nobody has opened the database to the end yet: its tables are being made, or their making was cut off."""
+    return not connection.pragma("user_version") and not connection.execute("SELECT count(*) FROM sqlite_schema").get
+
+
 def groups_of(connection: apsw.Connection) -> list[Group]:
     """What is in the log, oldest first. Raises DamagedLog if it is not what was written."""
     return list(_groups(connection))
