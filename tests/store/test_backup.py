@@ -436,6 +436,29 @@ def test_a_foreign_database_in_the_place_of_a_store_is_not_backed_up(tmp_path):
         back_up(tmp_path / "data", tmp_path / "all.perdure")
 
 
+@pytest.mark.parametrize("more", [4, 10, 16])
+def test_too_few_open_files_are_said_as_such(tmp_path, more):
+    work(tmp_path / "data", ("a", "kv.put('k', 1)"))
+
+    with descriptors_for(more), pytest.raises(StoreBroken, match="too many files are open.*ulimit -n.*nothing was"):
+        back_up(tmp_path / "data", tmp_path / "all.perdure")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"data"}
+    back_up(tmp_path / "data", tmp_path / "all.perdure")
+
+
+@contextmanager
+def descriptors_for(more: int) -> Iterator[None]:
+    """No more files may be open than there are, and so many more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull) as next_one:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_one.fileno() + more, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 def test_progress_goes_from_nothing_to_all(tmp_path):
     work(tmp_path / "data", ("a", "kv.put('k', 'x' * 2_000_000)"))
     told = []

@@ -18,7 +18,9 @@ def opened(database: Path) -> apsw.Connection:
 
 
 def image_of(database: Path, reading: apsw.Connection, other: apsw.Connection) -> FileImage:
-    return FileImage(reading, other, database, checksummed_file_system())
+    image = FileImage(reading, other, database, checksummed_file_system())
+    image.open()
+    return image
 
 
 def rows_of(connection: apsw.Connection) -> list[tuple]:

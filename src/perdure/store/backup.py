@@ -7,9 +7,11 @@ in it, or neither, whether this process, another or nobody serves the folder. Th
 docs/guides/storage.md and tests/store/test_backup.py.
 """
 
+import errno
 import hashlib
 import io
 import os
+import resource
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -48,6 +50,9 @@ _CHUNK_BYTES = _CHUNK_PIECES * PIECE_BYTES
 
 # Not in the type stubs of Python is the second: how much is copied at a time.
 _TAR_OPTIONS: dict[str, Any] = {"format": tarfile.PAX_FORMAT, "copybufsize": _CHUNK_BYTES}
+
+# Of one database while its image is made: the database and its log three times, and the index of the log.
+_DESCRIPTORS = 7
 
 # A manifest has a line a class; this is far more than any folder has, and less than would hurt.
 _MANIFEST_BYTES_MAX = 64 * 1024 * 1024
@@ -94,7 +99,7 @@ def create_backup(
                 out.flush()
                 os.fsync(out.fileno())
     except OSError as error:
-        raise cannot_write(file, error) from error
+        raise _too_many_files(data_folder, error) or cannot_write(file, error) from error
     except apsw.Error as error:
         if could_not_be_written(error):
             raise cannot_write(file, error) from error
@@ -118,9 +123,9 @@ def _instant(data_folder: Path, file_system: str) -> Iterator[dict[str, FileImag
             why=f"it has no {CATALOG}",
             next_step="give the folder with --data",
         )
-    with ExitStack() as reading, ExitStack() as writing:
+    with ExitStack() as reading, ExitStack() as naming, ExitStack() as writing, _descriptors_wanted():
         # The catalog first: while its lock is held no class is made, renamed or deleted.
-        connection = _lock(catalog, file_system, writing)
+        connection = _lock(catalog, file_system, naming)
         images = {CATALOG: _image(catalog, file_system, reading)}
         folders = Folders(data_folder, passes)
         for (namespace,) in connection.execute("SELECT id FROM namespace ORDER BY id").fetchall():
@@ -129,7 +134,34 @@ def _instant(data_folder: Path, file_system: str) -> Iterator[dict[str, FileImag
             if path.exists() and not holds_nothing(_lock(path, file_system, writing)):
                 images[str(path.relative_to(data_folder))] = _image(path, file_system, reading)
         writing.close()
+        for image in images.values():
+            image.open()
+        naming.close()
         yield images
+
+
+@contextmanager
+def _descriptors_wanted() -> Iterator[None]:
+    """An error of SQLite's for want of a file descriptor, of which it does not tell, becomes the OSError that says so."""
+    try:
+        yield
+    except apsw.Error:
+        with ExitStack() as opened:  # while what was opened before is open still
+            for _ in range(_DESCRIPTORS):
+                opened.enter_context(open(os.devnull))
+        raise
+
+
+def _too_many_files(data_folder: Path, error: OSError) -> PerdureError | None:
+    if error.errno not in (errno.EMFILE, errno.ENFILE):
+        return None
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return StoreBroken(
+        what="too many files are open to back up the data folder",
+        where=str(data_folder),
+        why=f"a backup has up to {_DESCRIPTORS} open for each class while it lasts, of {most} in this process",
+        next_step="raise the limit (ulimit -n), then try again; nothing was changed",
+    )
 
 
 def _lock(database: Path, file_system: str, locks: ExitStack) -> apsw.Connection:

@@ -34,12 +34,14 @@ _LOCK_PAGE = 0x40000000 // PAGE_BYTES + 1
 
 
 class FileImage:
-    """Made while nobody can commit; read afterwards, by anybody's leave, also when the file has lost its name. To be closed."""
+    """Made while nobody can commit, opened while nobody can remove it; read afterwards, by anybody's leave. To be closed."""
 
     def __init__(self, reading: apsw.Connection, other: apsw.Connection, database: Path, file_system: str) -> None:
         """reading: in a read transaction, which the caller keeps as long as this is used. other: in none. Between the start of
         that transaction and this nobody may have committed."""
+        self._database = database
         self._file_system = file_system
+        self._files = ExitStack()
         self._reading = reading
         self.pages: int = reading.pragma("page_count")
         # Asked after the transaction began: if all was copied to the database by then, the log may be begun anew, and the
@@ -47,13 +49,15 @@ class FileImage:
         other.pragma("page_count")
         frames, copied = other.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         self._frames = frames if copied < frames else 0
-        with ExitStack() as files:
-            # By SQLite's own means: to close a descriptor of one's own would end the locks of the whole process.
-            self._file = self._open(database, apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, files)
-            if self._frames:
-                log = Path(f"{database}-wal")
-                self._log = self._open(log, apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READONLY, files)
-            self._files = files.pop_all()
+
+    def open(self) -> None:
+        """It is read from what has these names now, whoever removes them later."""
+        # By SQLite's own means: to close a descriptor of one's own would end the locks of the whole process. To be written,
+        # though nothing is: so SQLite takes one that a connection to it has left, of which there are few.
+        self._file = self._open(self._database, apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE, self._files)
+        if self._frames:
+            log = Path(f"{self._database}-wal")
+            self._log = self._open(log, apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READONLY, self._files)
 
     def close(self) -> None:
         """Before the transaction ends."""
