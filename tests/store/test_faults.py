@@ -12,6 +12,7 @@ from perdure.core.entry import Alarm, AlarmChange, Entry
 from perdure.model.errors import StorageBroken, StorageFull, StoreBroken
 from perdure.store import files, undo_reading
 from perdure.store.crash_point import CrashPoint
+from perdure.store.snapshot import open_read_only
 from perdure.testing.power_cut import DiskError, Operation, PowerCutDisk
 from tests.store.world import World
 
@@ -390,3 +391,24 @@ def test_without_that_rule_a_cut_destroys_the_database(tmp_path, monkeypatch):
         at.disk.close()
 
     assert False in outcomes
+
+
+@pytest.mark.parametrize("operation", [Operation.WRITE, Operation.SYNC])
+def test_who_reads_the_store_meanwhile_does_not_keep_it_from_being_opened_anew(at, operation):
+    backup = open_read_only(at.world.place.database, at.disk.file_system)
+    at.world.put(A, 1, k=b"2")
+    at.world.settle()
+    at.disk.fail_next(operation, DiskError.IO, files="-wal")
+    failed = at.answer(A, at.world.put(A, 1, k=b"3"))
+    at.world.settle()
+
+    done = at.answer(A, at.world.put(A, 1, j=b"4"))
+    at.world.settle()
+
+    assert type(failed[0]) is StorageBroken
+    assert done == [None]
+    assert at.store.counters().reopens == 1
+    backup.close()
+    at.cut()
+    assert (at.store.get(1, "k"), at.store.get(1, "j")) == (b"2", b"4")
+    assert at.store.get(2, "k") == b"1"

@@ -93,7 +93,8 @@ def reopen_files(place: Place, durable: int) -> Files:
     """Opens the store anew after trouble with the disk: groups after `durable` failed and must not come back.
 
     They are deleted with a sync, what is durable is applied, and a checkpoint rewrites the pages that the operating
-    system may have dropped after it reported the error. Raises StoreBroken if the disk does not play along.
+    system may have dropped after it reported the error. What somebody reads meanwhile it leaves to a later one: until
+    then those pages are in the log, which was written anew. Raises StoreBroken if the disk does not play along.
     """
     try:
         return _opened(place, woken=True, unconfirmed_after=durable)
@@ -119,7 +120,7 @@ def _opened(place: Place, *, woken: bool, unconfirmed_after: int | None = None) 
         if not woken:
             _sweep_unfinished(connection, at)
         if unconfirmed_after is not None:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            _checkpoint_nowait(connection)
         reader = open_reader(place)
         opened.append(partial(close_untouched, reader.connection))
         return Files(
@@ -180,6 +181,17 @@ def _forget_unconfirmed(connection: apsw.Connection, durable: int, at: At) -> No
     if newest is not None and position_of(newest) > durable:
         with transaction(connection, at, CrashPoint.BEFORE_FENCE, CrashPoint.AFTER_FENCE):
             connection.execute("DELETE FROM log WHERE id >= ?", (first_id(durable + 1),))
+
+
+def _checkpoint_nowait(connection: apsw.Connection) -> None:
+    """Copies what it may and empties the log if nobody reads it; a backup may read for minutes, so it waits for nobody."""
+    connection.set_busy_timeout(0)
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        pass  # SQLite counts pages as copied only after a sync that succeeded: the next checkpoint copies the others again.
+    finally:
+        connection.set_busy_timeout(WRITER_BUSY_MS)
 
 
 def _sweep_unfinished(connection: apsw.Connection, at: At) -> None:
