@@ -259,6 +259,44 @@ def test_a_store_whose_alarms_cannot_be_read_is_not_asked_without_pause(seat, mo
     assert 5 <= len(asked) <= 20
 
 
+def test_a_store_that_refuses_is_asked_for_one_alarm_and_not_for_each_that_is_due(seat, monkeypatch, caplog):
+    seat.clock.start()
+    for n in range(50):
+        seat.set(n, seat.now_ms + 1_000)
+    asked = []
+
+    def refused(*where):
+        asked.append(where)
+        broken()
+
+    with monkeypatch.context() as off:
+        off.setattr(seat.world.store, "alarm", refused)
+        off.setattr(seat.world.store, "alarms", refused)
+        seat.pass_time(31)
+    said = len(caplog.records)
+    ran = []
+    for _ in range(30):
+        seat.pass_time(1)
+        ran += seat.end_runs()
+
+    assert 5 <= said <= 7
+    assert len(asked) <= 2 * 7
+    assert sorted(ran) == list(range(50))
+
+
+def test_one_damaged_alarm_does_not_hold_up_the_others(seat, monkeypatch):
+    seat.clock.start()
+    for n in range(5):
+        seat.set(n, seat.now_ms + 1_000 + n)
+    read = seat.world.store.alarm
+    damaged = (0).to_bytes(32, "big")
+    monkeypatch.setattr(seat.world.store, "alarm", lambda object: broken() if object == damaged else read(object))
+
+    seat.pass_time(1.1)
+
+    assert sorted(seat.end_runs()) == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("error", [ObjectReset(what="by another event"), StorageBroken(what="a commit failed")])
 def test_an_alarm_that_was_put_off_before_its_run_began_is_not_tried_early_when_the_run_is_cut_off(seat, error):
     seat.clock.start()

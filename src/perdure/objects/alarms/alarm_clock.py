@@ -85,6 +85,8 @@ class AlarmClock:
         self._running: set[bytes] = set()
         self._timer: Cancellable | None = None
         self._timer_ms = inf
+        self._not_before_ms = 0
+        """The store refused: it is left alone until then."""
         self._turn_began_s: float | None = None
         """Of the turn of the loop in which alarms were left that were due."""
         self._stopped = False
@@ -171,20 +173,31 @@ class AlarmClock:
 
     def _fire(self) -> None:
         self._cancel_timer()
+        self._not_before_ms = 0
         now_ms = self._clock.now_ms()
         for _ in range(self._started_this_turn_max()):
             if self._loaded_until[0] <= now_ms and (not self._next or self._next[0] > self._loaded_until):
                 try:
                     self._load()
                 except PerdureError as broken:
-                    _log.error("%s: its alarms cannot be read: %s", self._class_name, broken)
-                    self._arm(earliest_ms=now_ms + READ_AGAIN_MS)
+                    self._leave_alone(broken)
                     return
             if not self._next or self._next[0][0] > now_ms or len(self._running) >= RUNNING_MAX:
                 break
-            _, object = heapq.heappop(self._next)
-            if object not in self._running:
-                self._start(object, now_ms)
+            place = heapq.heappop(self._next)
+            if place[1] in self._running:
+                continue
+            try:
+                self._start(place[1], now_ms)
+            except PerdureError as broken:
+                refusal = self._refusal()
+                if refusal is not None:
+                    self._unread.add(place[1])
+                    heapq.heappush(self._next, place)
+                    self._leave_alone(refusal)
+                    return
+                _log.warning("%s/%s: its alarm cannot be read: %s", self._class_name, place[1].hex(), broken)
+                self._read_later(place[1])
         else:
             self._turn_began_s = self._clock.monotonic()
         self._arm()
@@ -197,27 +210,41 @@ class AlarmClock:
         return min(max(STARTED_PER_TURN, int(took_ms * STARTED_PER_MS)), STARTED_PER_TURN_MAX)
 
     def _start(self, object: bytes, now_ms: int) -> None:
+        """Raises PerdureError, having started nothing, if it cannot be read or delivered."""
+        alarm = self._store.alarm(object)
+        if alarm is None or alarm.due_ms > now_ms:
+            # Deleted, or put off: then its new time is in the heap too, if it was known.
+            if object in self._unread:
+                self._unread.discard(object)
+                self.changed(object, alarm)
+            return
+        self._unread.discard(object)
+        if not self._has_handler:
+            _log.warning(
+                "%s/%s: its alarm was dropped: the class has no `alarm` handler", self._class_name, object.hex()
+            )
+            self._write(object, AlarmChange(None))
+            return
+        self._running.add(object)
         try:
-            alarm = self._store.alarm(object)
-            if alarm is None or alarm.due_ms > now_ms:
-                # Deleted, or put off: then its new time is in the heap too, if it was known.
-                if object in self._unread:
-                    self._unread.discard(object)
-                    self.changed(object, alarm)
-                return
-            self._unread.discard(object)
-            if not self._has_handler:
-                _log.warning(
-                    "%s/%s: its alarm was dropped: the class has no `alarm` handler", self._class_name, object.hex()
-                )
-                self._write(object, AlarmChange(None))
-                return
-            self._running.add(object)
             self._deliver(AlarmRun(object, self))
-        except PerdureError as broken:
-            _log.warning("%s/%s: its alarm cannot be read: %s", self._class_name, object.hex(), broken)
+        except BaseException:
             self._running.discard(object)
-            self._read_later(object)
+            raise
+
+    def _refusal(self) -> PerdureError | None:
+        """Why nothing can be read now; None if it is only one alarm that cannot."""
+        try:
+            self._store.alarms((0, b""), 1)
+        except PerdureError as refusal:
+            return refusal
+        return None
+
+    def _leave_alone(self, refusal: PerdureError) -> None:
+        """One line and one look for all that is due, however many they are."""
+        _log.error("%s: its alarms cannot be read: %s", self._class_name, refusal)
+        self._not_before_ms = self._clock.now_ms() + READ_AGAIN_MS
+        self._arm()
 
     def _push(self, object: bytes) -> None:
         if self._stopped or object in self._running:
@@ -253,15 +280,15 @@ class AlarmClock:
         self._next = kept + unread
         heapq.heapify(self._next)
 
-    def _arm(self, earliest_ms: int = 0) -> None:
-        """Sets the timer for the next one, or for then, if that is later."""
+    def _arm(self) -> None:
+        """Sets the timer for the next one."""
         if self._stopped or len(self._running) >= RUNNING_MAX:
             return  # the end of a run arms it
         self._cancel_timer()
         due_ms: float = min(self._next[0][0] if self._next else inf, self._loaded_until[0])
         if due_ms == inf:
             return
-        due_ms = max(due_ms, earliest_ms)
+        due_ms = max(due_ms, self._not_before_ms)
         delay_s = min(max(0.0, (due_ms - self._clock.now_ms()) / 1000), LOOK_AGAIN_S)
         self._timer_ms = due_ms
         self._timer = self._clock.call_later(delay_s, self._fire)
