@@ -9,6 +9,8 @@ from perdure.core.layers import Layers
 from perdure.core.row_cache import RowCache
 from perdure.model.errors import StorageBroken, StoreBroken, WrongThread
 from perdure.store import checkpoints, sqlite_store, upkeep
+from perdure.store.connection import close_untouched
+from perdure.store.snapshot import open_read_only
 from tests.store.world import World
 
 A, B = b"a" * 32, b"b" * 32
@@ -134,6 +136,26 @@ def test_a_checkpoint_runs_when_the_log_of_the_database_is_long(world, monkeypat
         world.settle()
 
     assert world.store.counters().checkpoints >= 1
+
+
+def test_while_somebody_reads_no_more_checkpoints_are_made_than_the_log_grows_for(world, monkeypatch):
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_PAGES_MIN", 20)
+    world.register(A, 1, k=b"v")
+    world.settle()
+    backup = open_read_only(world.place.database, world.place.file_system)
+    for n in range(60):
+        world.put(A, 1, k=b"%d" % n)
+        world.settle()
+    made = world.store.counters().checkpoints
+    close_untouched(backup)
+    for n in range(60):
+        world.put(A, 1, k=b"%d" % n)
+        world.settle()
+
+    pages = world.store._upkeep.connections.writer.wal_pages
+    assert 1 <= made <= 12
+    assert made < world.store.counters().checkpoints
+    assert pages < 60
 
 
 def test_a_log_that_checkpoints_cannot_catch_up_with_is_checkpointed_while_the_writer_holds_still(world, monkeypatch):

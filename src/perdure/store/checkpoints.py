@@ -25,16 +25,16 @@ class Checkpoints:
         self._lane = lane
         self._at = at
         self._counters = counters
-        self._backfilled = 0
-        """Pages of the log that are in the database."""
+        self._tried = 0
+        """How long the log was at the last one. What that had to leave, as somebody reads it, goes along with the next."""
         self._whole_tried = 0
         """How long the log was when the writer held still for one."""
 
     def is_worth_it(self, writer: Writer) -> bool:
         """Whether there is enough in the log for one beside the writer."""
-        if writer.wal_pages < self._backfilled:
+        if writer.wal_pages < self._tried:
             self.begin_anew()
-        return writer.wal_pages - self._backfilled >= CHECKPOINT_PAGES_MIN and not self._lane.busy
+        return writer.wal_pages - self._tried >= CHECKPOINT_PAGES_MIN and not self._lane.busy
 
     def must_be_whole(self, writer: Writer) -> bool:
         """Whether the log is too long, so that checkpoints do not catch up with the writer: it must hold still for one."""
@@ -46,7 +46,7 @@ class Checkpoints:
 
     def begin_anew(self) -> None:
         """The log did."""
-        self._backfilled = self._whole_tried = 0
+        self._tried = self._whole_tried = 0
 
     def make(self, done: Callable[[BaseException | None], None], *, whole: bool) -> None:
         """whole: nothing is written until `done` is called."""
@@ -63,13 +63,11 @@ class Checkpoints:
 
     def _made(self, done: Callable[[BaseException | None], None], result: tuple[int, int] | BaseException) -> None:
         if isinstance(result, BaseException):
-            self._backfilled = (
-                self._wal_pages
-            )  # Nothing is lost, the log is still there; and this one is not tried again.
+            self._tried = self._wal_pages  # Nothing is lost, the log is still there; and this one is not tried again.
             done(result)
         else:
             self._counters.checkpoints += 1
-            self._backfilled = result[1]
+            self._tried = result[0]
             done(None)
 
     @property
