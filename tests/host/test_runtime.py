@@ -227,9 +227,11 @@ def test_a_cancelled_block_closes_and_the_folder_is_free(tmp_path):
 @pytest.mark.parametrize("turns", range(0, 36, 3))
 def test_an_opening_that_is_given_up_at_any_point_leaves_the_folder_as_it_was(tmp_path, turns):
     async def scenario():
+        opened: list[perdure.Runtime] = []
+
         async def add() -> None:
-            async with perdure.open(tmp_path, objects=[Counter]) as rt:
-                await rt[Counter]["a"].add()
+            opened.append(await perdure.open(tmp_path, objects=[Counter]))
+            await opened[0][Counter]["a"].add()
 
         task = asyncio.create_task(add())
         for _ in range(turns):
@@ -237,6 +239,8 @@ def test_an_opening_that_is_given_up_at_any_point_leaves_the_folder_as_it_was(tm
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        for rt in opened:
+            await rt.aclose()  # it was there before it could be given up, and a close goes on without who began it
         async with perdure.open(tmp_path, objects=[Counter], lock_timeout=timedelta(0)) as rt:
             return await rt[Counter]["b"].add()
 
