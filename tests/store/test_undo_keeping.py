@@ -79,8 +79,10 @@ def test_what_is_older_than_it_is_kept_is_forgotten(world):
 
 
 def told_world(folder, retention):
-    """A store that was told so, opened again by somebody who tells it nothing."""
-    World(folder, retention=retention).close()
+    """A store that was told so, and has looked at its past since, opened again by somebody who tells it nothing."""
+    world = World(folder, retention=retention)
+    pass_over(world, 100)
+    world.close()
     return World(folder)
 
 

@@ -28,7 +28,6 @@ from perdure.store.file_system import make_log_durable
 from perdure.store.log import UNAPPLIED, DamagedLog, LogCodec, first_id, position_of
 from perdure.store.reader import Reader
 from perdure.store.schema import STORE_TABLES, TO_COME, ensure_schema
-from perdure.store.undo_keeping import set_retention
 from perdure.store.writer import Writer
 
 DATABASE = "store.db"
@@ -111,12 +110,10 @@ def _opened(place: Place, *, woken: bool, unconfirmed_after: int | None = None) 
         connection = open_connection(path, place.file_system, cache_kib=WRITER_CACHE_KIB, busy_ms=WRITER_BUSY_MS)
         opened.append(partial(close_untouched, connection))
         ensure_schema(connection, path, STORE_TABLES, written_by=place.written_by, at=at)
-        writer = Writer(connection, at, place.monotonic)
+        writer = Writer(connection, at, place.monotonic, place.retention)
         if unconfirmed_after is not None:
             _forget_unconfirmed(connection, unconfirmed_after, at)
         recover(writer)
-        if place.retention is not None:
-            set_retention(connection, place.retention)
         if not woken:
             _sweep_unfinished(connection, at)
         if unconfirmed_after is not None:

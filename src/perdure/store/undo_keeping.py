@@ -84,29 +84,37 @@ _FORGET_META = "DELETE FROM meta WHERE key = ?"
 _Mark = tuple[bytes, Span, list[int]]
 
 
-def set_retention(connection: apsw.Connection, retention: Retention) -> None:
-    """What passes over the past keep from now on, whoever makes them: a command that opens the store knows no project."""
-    for key, value in (("undo_age_ms", retention.age_ms), ("undo_bytes_max", retention.bytes_max)):
-        if connection.execute(_META, (key,)).get != value:
-            connection.execute(*(_FORGET_META, (key,)) if value is None else (_SET_META, (key, value)))
-
-
 class UndoKeeping:
     """One pass. `steps` runs inside the caller's transactions, however many it takes."""
 
-    def __init__(self, connection: apsw.Connection, now_ms: int) -> None:
+    def __init__(self, connection: apsw.Connection, now_ms: int, told: Retention | None = None) -> None:
+        """told: what is to be kept from now on; None: what the store was last told."""
         self._connection = connection
         self._now_ms = now_ms
-        age_ms = connection.execute(_META, ("undo_age_ms",)).get
-        self._age_ms = UNDO_AGE_MS if age_ms is None else age_ms
+        self._told = told
 
     def steps(self) -> Iterator[None]:
         """Does the work; every yield is a place to commit and go on later."""
+        if self._told is not None:
+            self._remember(self._told)
         yield from self._measure()
         yield from self._forget()
         yield from self._release()
         yield from self._thin("undo_minutes", WHOLE_MS)
         yield from self._thin("undo_hours", MINUTES_MS)
+
+    def _remember(self, told: Retention) -> None:
+        """For passes to come, whoever makes them: a command that opens the store knows no project."""
+        for key, value in (("undo_age_ms", told.age_ms), ("undo_bytes_max", told.bytes_max)):
+            if value is None:
+                self._connection.execute(_FORGET_META, (key,))
+            else:
+                self._connection.execute(_SET_META, (key, value))
+
+    @property
+    def _age_ms(self) -> int:
+        told: int | None = self._connection.execute(_META, ("undo_age_ms",)).get
+        return UNDO_AGE_MS if told is None else told
 
     def _all(self, statement: str, *bindings: Any) -> list[Any]:
         return self._connection.execute(statement, bindings).fetchall()
@@ -166,14 +174,15 @@ class UndoKeeping:
     # What is forgotten
 
     def _forget(self) -> Iterator[None]:
+        age_ms = self._age_ms
         while found := self._all(_OLDEST, self._applied):
             object, span, generations = _mark(found[0])
             # An object that never starts again must not hold on to the past of all others for ever.
-            waited = span.time_ms < self._now_ms - 2 * self._age_ms
+            waited = span.time_ms < self._now_ms - 2 * age_ms
             protected = self._connection.execute(_PROTECTED).get
             if protected is not None and span.until > protected and not waited:
                 return
-            if span.time_ms >= self._now_ms - self._age_ms:
+            if span.time_ms >= self._now_ms - age_ms:
                 total = self._all(_TOTAL)[0][0]
                 if total <= self._bytes_max(total):
                     return

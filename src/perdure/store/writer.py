@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import apsw
 
 from perdure.core.layers import Group
+from perdure.core.retention import Retention
 from perdure.store.applying import Applying
 from perdure.store.bounds import SLICE_S, STEP_PAGES, STEP_ROWS
 from perdure.store.connection import transaction, unsynced
@@ -35,12 +36,16 @@ _SWEPT = "DELETE FROM retired WHERE generation = ?"
 class Writer:
     """The one writing connection of a store; used by one job at a time, on whichever thread runs it."""
 
-    def __init__(self, connection: apsw.Connection, at: At, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: apsw.Connection, at: At, monotonic: Callable[[], float], retention: Retention | None = None
+    ) -> None:
+        """retention: what passes over the past keep; None: what the store was last told."""
         self.connection = connection
         self.wal_pages = 0
         """Pages in the write-ahead log after the last commit."""
         self._at = at
         self._monotonic = monotonic
+        self._retention = retention
         self._room = WalRoom(connection)
         self._codec = LogCodec()
         self._cursor = connection.cursor()
@@ -126,7 +131,7 @@ class Writer:
     def forget_slice(self, now_ms: int, seconds_max: float = SLICE_S) -> tuple[bool, int]:
         """Goes on with a pass over the past for about that long: (it is at its end, nobody can go back to before there)."""
         if self._forgetting is None:
-            self._forgetting = UndoKeeping(self.connection, now_ms).steps()
+            self._forgetting = UndoKeeping(self.connection, now_ms, self._retention).steps()
         try:
             points = CrashPoint.BEFORE_FORGETTING, CrashPoint.AFTER_FORGETTING
             with unsynced(self.connection), transaction(self.connection, self._at, *points):
