@@ -10,8 +10,7 @@ import apsw
 
 from perdure.model.errors import StoreBroken, WrongValue
 from perdure.model.object_id import IdKey, ObjectId
-from perdure.store.catalog import DATABASE as CATALOG
-from perdure.store.catalog import NamespaceRow
+from perdure.store.catalog import NamespaceRow, catalog_of
 from perdure.store.crash_point import passes
 from perdure.store.file_system import checksummed_file_system
 from perdure.store.files import DATABASE
@@ -45,14 +44,7 @@ class StoredClass:
 
 def stored_classes(data_folder: Path) -> list[StoredClass]:
     """Every class of the folder. Raises WrongValue if it is none; StoreBroken and StoreTooNew if it cannot be read."""
-    catalog = data_folder / CATALOG
-    if not catalog.is_file():
-        raise WrongValue(
-            what="there is no data folder",
-            where=str(data_folder),
-            why=f"it has no {CATALOG}",
-            next_step="give the folder with --data; with `perdure dev` it is .perdure/state beside the configuration",
-        )
+    catalog = catalog_of(data_folder)
     folders = Folders(data_folder, passes)
     try:
         with read_only(catalog, checksummed_file_system()) as connection:

@@ -27,6 +27,7 @@ import msgspec
 from perdure.model.errors import PerdureError, StoreBroken, WrongValue
 from perdure.store.bounds import WRITER_BUSY_MS
 from perdure.store.catalog import DATABASE as CATALOG
+from perdure.store.catalog import catalog_of
 from perdure.store.connection import close_untouched, keep_writers_out
 from perdure.store.crash_point import passes
 from perdure.store.file_image import PIECE_BYTES, FileImage
@@ -115,14 +116,7 @@ def create_backup(
 @contextmanager
 def _instant(data_folder: Path, file_system: str) -> Iterator[dict[str, FileImage]]:
     """Every database as of one instant; by paths below the folder."""
-    catalog = data_folder / CATALOG
-    if not catalog.is_file():
-        raise WrongValue(
-            what="there is no data folder",
-            where=str(data_folder),
-            why=f"it has no {CATALOG}",
-            next_step="give the folder with --data",
-        )
+    catalog = catalog_of(data_folder)
     with ExitStack() as reading, ExitStack() as naming, ExitStack() as writing, _descriptors_wanted():
         # The catalog first: while its lock is held no class is made, renamed or deleted.
         connection = _lock(catalog, file_system, naming)

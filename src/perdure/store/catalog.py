@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from perdure.core.migrations import MigrationPlan
-from perdure.model.errors import StoreBroken
+from perdure.model.errors import StoreBroken, WrongValue
 from perdure.store.bounds import WRITER_BUSY_MS
 from perdure.store.connection import open_connection, transaction
 from perdure.store.crash_point import At, CrashPoint
@@ -39,6 +39,19 @@ class NamespaceRow:
     unique_key: str
     """What ids of this namespace are made with: random hex, or the key of a namespace whose objects were brought here."""
     created_ms: int
+
+
+def catalog_of(data_folder: Path) -> Path:
+    """The database of an existing folder. Raises WrongValue if it is none."""
+    catalog = data_folder / DATABASE
+    if not catalog.is_file():
+        raise WrongValue(
+            what="there is no data folder",
+            where=str(data_folder),
+            why=f"it has no {DATABASE}",
+            next_step="give the folder with --data; with `perdure dev` it is .perdure/state beside the configuration",
+        )
+    return catalog
 
 
 class Catalog:
